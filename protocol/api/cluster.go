@@ -1,0 +1,80 @@
+package api
+
+import "time"
+
+// Agent is one store's agent as the hub knows it.
+type Agent struct {
+	Location       string    `json:"location" example:"S014"`
+	State          string    `json:"state" enum:"online,offline"`
+	Installation   string    `json:"installation,omitempty" example:"8f2c61d0"`
+	Epoch          string    `json:"epoch,omitempty" example:"k3f9"`
+	Through        uint64    `json:"through" doc:"Sequence up to which its ledger is in the hub's state"`
+	Backlog        int64     `json:"backlog" doc:"Operations it has said are unsent"`
+	OldestUnsentMS int64     `json:"oldest_unsent_ms"`
+	AgeMS          int64     `json:"age_ms" doc:"How long ago it was last known to have nothing unsent"`
+	Version        string    `json:"version,omitempty"`
+	LastSeen       time.Time `json:"last_seen,omitzero"`
+}
+
+// Agents answers GET /v1/agents.
+type Agents struct {
+	Page[Agent]
+	Position string `json:"position" example:"7.918273"`
+}
+
+// Cluster is the hub's nodes and whether they agree.
+type Cluster struct {
+	Incarnation uint64 `json:"incarnation" doc:"Positions of different incarnations do not compare" example:"7"`
+	Leader      string `json:"leader,omitempty" doc:"Id of the leading node; absent while there is none"`
+	Position    string `json:"position" doc:"Where the answering node stands" example:"7.918273"`
+	Nodes       []Node `json:"nodes"`
+}
+
+// Node is one hub node. Two nodes at the same applied index have the same state hash.
+type Node struct {
+	ID           string `json:"id"`
+	Address      string `json:"address"`
+	Role         string `json:"role" enum:"leader,follower,candidate,single"`
+	Applied      uint64 `json:"applied" doc:"Index of the last applied entry"`
+	Position     string `json:"position" example:"7.918273"`
+	StateHash    string `json:"state_hash" doc:"Of the state at that position, in hex"`
+	TrailEntries int64  `json:"trail_entries" doc:"Log entries kept behind the last snapshot"`
+	HubTimeMS    int64  `json:"hub_time_ms"`
+}
+
+// Health is one named check of /readyz?verbose.
+type Health struct {
+	Name   string `json:"name" example:"ledger"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Ready answers /readyz.
+type Ready struct {
+	Ready  bool     `json:"ready"`
+	Checks []Health `json:"checks,omitempty" doc:"Only with ?verbose, and where one fails"`
+}
+
+// Version answers /version.
+type Version struct {
+	Program  string `json:"program" example:"shelfsync-agent"`
+	Version  string `json:"version" example:"0.1.0"`
+	Commit   string `json:"commit,omitempty"`
+	Go       string `json:"go" example:"go1.26"`
+	Platform string `json:"platform" example:"linux/amd64"`
+}
+
+// Exception is something that waits for a person.
+type Exception struct {
+	ID        string   `json:"id"`
+	Kind      string   `json:"kind" enum:"parked,quarantined"`
+	Location  string   `json:"location" example:"S014"`
+	Operation string   `json:"operation,omitempty" example:"S014.k3f9.123"`
+	Document  string   `json:"document,omitempty"`
+	Line      int64    `json:"line,omitempty" doc:"Counted from 1"`
+	Item      string   `json:"item,omitempty" doc:"The code nobody knows"`
+	Movement  string   `json:"movement,omitempty" example:"sale"`
+	Quantity  Quantity `json:"quantity,omitzero"`
+	Detail    string   `json:"detail,omitempty"`
+	Position  string   `json:"position" example:"7.918273"`
+}

@@ -1,0 +1,202 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// A log entry is a header of four bytes, "SE", its version and the oldest
+// version that may read it, and a map of the leader's wall clock and the merged
+// commands. A command is a map of its kind and its body, encoded by the node
+// that took it and never again.
+const (
+	entryVersion       = 1
+	entryMinimumReader = 1
+)
+
+// Command kinds. Written into logs: add, never renumber.
+const (
+	commandFound uint64 = 1 + iota
+	commandTick
+	commandBatch
+	commandDocument
+	commandReserve
+	commandStep
+	commandItems
+	commandLocations
+	commandWriter
+)
+
+// Errors of DecodeEntry. Each stops the node: it never guesses.
+var (
+	ErrEntryMagic   = errors.New("not a log entry")
+	ErrEntryVersion = errors.New("log entry needs a later version of this program")
+	ErrCommandKind  = errors.New("unknown command kind")
+)
+
+// Command is one encoded command, ready to be merged into an entry.
+type Command []byte
+
+// BatchBytes is a batch whose operations keep the bytes their writer gave them.
+type BatchBytes struct {
+	Agent        string
+	Installation string
+	Epoch        string
+	After, End   Position
+	Operations   [][]byte
+}
+
+// BatchCommand encodes a batch; the operations are copied, not encoded again.
+func BatchCommand(b *BatchBytes) Command {
+	return command(commandBatch, func(f *fields) {
+		f.str('a', b.Agent)
+		f.str('i', b.Installation)
+		f.str('e', b.Epoch)
+		writePosition(f, 'f', b.After)
+		writePosition(f, 't', b.End)
+		f.bins('o', b.Operations)
+	})
+}
+
+// EncodeCommand encodes any command but a batch.
+func EncodeCommand(c stock.Command) Command {
+	switch v := c.(type) {
+	case *stock.Found:
+		return command(commandFound, func(f *fields) { f.uint('n', v.Incarnation) })
+	case *stock.Tick:
+		return command(commandTick, func(f *fields) { writeTick(f, v) })
+	case *stock.Document:
+		return command(commandDocument, func(f *fields) { writeDocument(f, v) })
+	case *stock.Reserve:
+		return command(commandReserve, func(f *fields) { writeReserve(f, v) })
+	case *stock.Step:
+		return command(commandStep, func(f *fields) { writeStep(f, v) })
+	case *stock.PutItems:
+		return command(commandItems, func(f *fields) {
+			f.objects('i', len(v.Items), func(i int, f *fields) { writeItem(f, &v.Items[i]) })
+		})
+	case *stock.PutLocations:
+		return command(commandLocations, func(f *fields) {
+			f.objects('l', len(v.Locations), func(i int, f *fields) { writeFacts(f, &v.Locations[i]) })
+		})
+	case *stock.AssignWriter:
+		return command(commandWriter, func(f *fields) {
+			f.str('l', v.Location)
+			f.str('i', v.Installation)
+			f.bool('x', v.Replace)
+		})
+	}
+	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
+}
+
+func command(kind uint64, body func(f *fields)) Command {
+	w := newWriter()
+	w.object(func(f *fields) {
+		f.uint('k', kind)
+		f.object('b', body)
+	})
+	return w.bytes()
+}
+
+// EncodeEntry merges encoded commands into one log entry.
+func EncodeEntry(wall int64, commands []Command) []byte {
+	w := newWriter()
+	w.buf.Write([]byte{'S', 'E', entryVersion, entryMinimumReader})
+	w.object(func(f *fields) {
+		f.int('w', wall)
+		must(f.key('c').EncodeArrayLen(len(commands)))
+		for _, c := range commands {
+			w.buf.Write(c)
+		}
+	})
+	return w.bytes()
+}
+
+// DecodeEntry walks a log entry. An operation that cannot be understood does not
+// fail it: it comes back with its Fault and its bytes.
+func DecodeEntry(b []byte) (*stock.Entry, error) {
+	if len(b) < 4 || b[0] != 'S' || b[1] != 'E' {
+		return nil, ErrEntryMagic
+	}
+	if b[3] > entryVersion {
+		return nil, fmt.Errorf("%w (reader %d, have %d)", ErrEntryVersion, b[3], entryVersion)
+	}
+	r := newReader(b[4:])
+	entry := &stock.Entry{}
+	r.fields(func(key byte) {
+		switch key {
+		case 'w':
+			entry.Wall = r.int()
+		case 'c':
+			r.list(MaxCommands, func() { entry.Commands = append(entry.Commands, readCommand(r)) })
+		default:
+			r.unknown()
+		}
+	})
+	if err := r.finish(); err != nil {
+		return nil, fmt.Errorf("decode log entry: %w", err)
+	}
+	return entry, nil
+}
+
+func readCommand(r *reader) stock.Command {
+	var kind uint64
+	var c stock.Command
+	r.fields(func(key byte) {
+		switch key {
+		case 'k':
+			kind = r.uint()
+		case 'b':
+			c = readBody(r, kind)
+		default:
+			r.unknown()
+		}
+	})
+	if c == nil && r.err == nil {
+		r.fail(ErrCommandKind)
+	}
+	return c
+}
+
+func readBody(r *reader, kind uint64) stock.Command {
+	switch kind {
+	case commandFound:
+		c := &stock.Found{}
+		r.fields(func(key byte) {
+			if key == 'n' {
+				c.Incarnation = r.uint()
+			} else {
+				r.unknown()
+			}
+		})
+		return c
+	case commandTick:
+		return readTick(r)
+	case commandBatch:
+		return readBatch(r)
+	case commandDocument:
+		return readDocument(r)
+	case commandReserve:
+		return readReserve(r)
+	case commandStep:
+		return readStep(r)
+	case commandItems:
+		c := &stock.PutItems{}
+		r.fields(func(key byte) {
+			if key == 'i' {
+				r.list(MaxBulk, func() { c.Items = append(c.Items, readItem(r)) })
+			} else {
+				r.unknown()
+			}
+		})
+		return c
+	case commandLocations:
+		return readLocations(r)
+	case commandWriter:
+		return readWriter(r)
+	}
+	r.fail(ErrCommandKind)
+	return nil
+}

@@ -1,0 +1,185 @@
+package protocol
+
+// Every bound of the product stands here with its reason. A bound that only one
+// room needs is still here, so that one page answers "how large can it get?".
+const (
+	// MaxBasketLines bounds the lines of one operation: the longest real
+	// receipt in the rehearsal data has fewer than 700.
+	MaxBasketLines = 1000
+	// MaxOperationBytes bounds one encoded operation, so that a batch of one
+	// always fits a frame with room for its header.
+	MaxOperationBytes = 64 << 10
+	// MaxBodyBytes bounds an HTTP request body.
+	MaxBodyBytes = 1 << 20
+	// MaxFrameBytes bounds one WebSocket message; a peer that sends more is cut off.
+	MaxFrameBytes = 256 << 10
+	// MaxEntryBytes bounds one replicated log entry: raft sends whole entries
+	// in one request, and a follower must hold it in memory.
+	MaxEntryBytes = 1 << 20
+)
+
+// Bounds of the HTTP surfaces (protocol/api, sync/serve).
+const (
+	// MaxNameLength bounds receipts, tills, orders, documents, reservation ids,
+	// names and reasons, in characters: MaxText holds any of them in UTF-8.
+	MaxNameLength = 64
+	// MaxQueryLines bounds one availability query: a shop page shows fewer, a
+	// feed serves the rest.
+	MaxQueryLines = 1000
+	// MaxHoldSeconds bounds a cart's hold: what lasts longer than a week is an order.
+	MaxHoldSeconds = 7 * 24 * 3600
+	// MaxCollectSeconds bounds how long an order may wait to be collected.
+	MaxCollectSeconds = 90 * 24 * 3600
+	// MaxPriority bounds a reservation's priority; the highest yields last.
+	MaxPriority = 9
+	// MaxPage bounds one page of a list.
+	MaxPage = 1000
+	// DefaultPage is a page where the client names no limit.
+	DefaultPage = 100
+	// MaxHeaderBytes bounds the header of one HTTP request: tokens and traces fit many times.
+	MaxHeaderBytes = 16 << 10
+	// MaxConnections bounds open connections of one HTTP server; each costs
+	// about 10 KiB, and a hub node serves some thousand agents.
+	MaxConnections = 8192
+	// MaxNDJSONLine bounds one line of a bulk request.
+	MaxNDJSONLine = 64 << 10
+	// MaxFieldErrors bounds the faults that one problem lists: enough to mend a
+	// basket, not enough to answer a small bad body with a huge one.
+	MaxFieldErrors = 100
+)
+
+const (
+	// MaxText bounds every code, id, receipt and reason inside an operation or
+	// command: 64 characters of a code take at most 256 bytes of UTF-8.
+	MaxText = 256
+	// MaxAliases bounds the aliases of one item.
+	MaxAliases = 64
+	// MaxCandidates bounds the candidate locations of a reservation line.
+	MaxCandidates = 64
+	// MaxBatchOperations bounds the operations of one Append and of one batch in
+	// the log; at 60 bytes an operation it fills a quarter of a frame.
+	MaxBatchOperations = 1024
+	// MaxRoundValues bounds each kind of value in one part of a round.
+	MaxRoundValues = 4096
+	// MaxReservationLines bounds the lines of one reservation.
+	MaxReservationLines = 200
+	// MaxCommands bounds the commands merged into one log entry.
+	MaxCommands = 4096
+	// MaxBulk bounds the catalogue rows or locations of one command.
+	MaxBulk = 1000
+	// MaxEchoes bounds the echoes in one tick: one a second from every store.
+	MaxEchoes = 20_000
+)
+
+const (
+	// MaxIntakeBytes bounds the commands that wait on one hub node for their
+	// place in the log; past it callers are told to come back.
+	MaxIntakeBytes = 64 << 20
+	// MaxProposals bounds the entries a hub node has in flight: one on its way
+	// while the next is merged keeps the disk busy, more only add latency.
+	MaxProposals = 2
+	// MaxJournalQueue bounds the applied entries that wait to be journalled.
+	MaxJournalQueue = 1024
+)
+
+// Bounds of a session between an agent and a hub node (sync/session).
+const (
+	// BeatMS is how often the owner of a session calls Beat, and so how soon a
+	// peer hears from one that has nothing else to say, in ms.
+	BeatMS = 1000
+	// SilentBeats is how many beats without any frame end a connection: a full
+	// frame over 256 kbit/s and a disk that stalls for some seconds stay below it.
+	SilentBeats = 10
+	// WelcomeBeats is how long an agent waits for the answer to its Hello, in
+	// beats: the hub may first have to write to its log and to let an older
+	// connection's batches settle.
+	WelcomeBeats = 30
+	// WindowOperations bounds the operations an agent sends ahead of the
+	// acknowledgement: 4 full batches keep a link of 100 ms busy at 40,000
+	// operations a second.
+	WindowOperations = 4096
+	// WindowBytes bounds their bytes, and so what one agent can make a hub node hold.
+	WindowBytes = 1 << 20
+	// WindowAppends bounds their frames; past it operations gather into larger ones.
+	WindowAppends = 64
+	// MaxAppendBytes bounds the operation bytes of one Append: the largest
+	// operation fits, 1,000 common ones do, and at 256 kbit/s it takes 2 s, so
+	// that signs of life behind it are not late.
+	MaxAppendBytes = MaxOperationBytes
+	// MaxRoundTotal bounds the values an agent gathers before a round is whole:
+	// items, levels and claims of the largest assortment several times over.
+	MaxRoundTotal = 1 << 20
+	// RoundPartsAhead bounds the parts of a round in the queue of a link; the
+	// next follow when it has drained.
+	RoundPartsAhead = 4
+	// BackoffBaseMS is the longest first wait before an agent dials again.
+	BackoffBaseMS = 500
+	// BackoffMostMS bounds every later one: after a long outage a store is back
+	// within a minute, and ten thousand of them do not come at once.
+	BackoffMostMS = 60_000
+)
+
+// Bounds of one connection (sync/link).
+const (
+	// MaxQueueFrames bounds the frames that wait in a link to be written: a
+	// full window of Appends and their acknowledgements, with room for beats.
+	MaxQueueFrames = 256
+	// MaxQueueBytes bounds their bytes: a full window, or the parts of a round.
+	MaxQueueBytes = 2 << 20
+	// WriteTimeoutMS bounds the writing of one frame; a peer that takes longer
+	// to make room for it is cut off.
+	WriteTimeoutMS = 5000
+	// GoodbyeTimeoutMS bounds the wait for a peer's answer to a goodbye.
+	GoodbyeTimeoutMS = 1000
+	// DialTimeoutMS bounds the dialling of a hub node, TLS and upgrade included.
+	DialTimeoutMS = 10_000
+)
+
+// Bounds of the tills' surface (agent/till).
+const (
+	// MaxIdempotencyKey bounds a key that a till chooses, in characters: it is
+	// kept with the operation for ever, and no library makes longer ones.
+	MaxIdempotencyKey = 255
+	// PageOperations bounds the operations on the store's page: what a person
+	// reads without scrolling far; the list of all is one link away.
+	PageOperations = 20
+	// PageReservations bounds the open claims on the store's page.
+	PageReservations = 200
+	// EventRetryMS is how long a reader of events waits before it connects again.
+	EventRetryMS = 2000
+	// PageRefreshMS bounds how often the page reads itself again while events
+	// arrive: a busy store records several a second, eyes follow one.
+	PageRefreshMS = 1000
+	// GaugeWaitMS bounds how long one gauge waits for the agent's loop.
+	GaugeWaitMS = 1000
+)
+
+const (
+	// MaxGroup bounds the operations of one ledger commit: more than tills that
+	// can wait at once in the largest store, and a commit of milliseconds.
+	MaxGroup = 512
+)
+
+// MaxSnapshotRow bounds one row of a snapshot: the row of a location holds every
+// outcome that its store has not acknowledged, a year offline included.
+const MaxSnapshotRow = 64 << 20
+
+const (
+	// MaxEntriesInFlight bounds the entries that one node may have on their way
+	// into the log at once; the hub keeps fewer, tools and tests may ask for more.
+	MaxEntriesInFlight = 256
+)
+
+const (
+	// JournalSegmentBytes is the size at which a journal segment is sealed: small
+	// enough to drop by policy, large enough that a year is some hundred files.
+	JournalSegmentBytes = 64 << 20
+	// MaxJournalRecord bounds one journal record: an entry and an outcome for
+	// each of its lines.
+	MaxJournalRecord = 4 * MaxEntryBytes
+)
+
+// MaxLogProposals bounds the proposals that wait for an answer in one node's
+// log (hub/cluster). It stays below raft's queue of 64, so that offering an
+// entry never blocks.
+const MaxLogProposals = 48

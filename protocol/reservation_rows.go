@@ -1,0 +1,107 @@
+package protocol
+
+import "github.com/shelfsync/shelfsync/protocol/stock"
+
+func readReservationRow(r *reader) (v stock.ReservationRow) {
+	to := &v.Reservation
+	r.fields(func(key byte) {
+		switch key {
+		case 'n':
+			v.No = r.number32()
+		case 'i':
+			to.ID = r.str(MaxText)
+		case 'c':
+			to.Channel = r.str(MaxText)
+		case 'o':
+			to.Order = r.str(MaxText)
+		case 'm':
+			to.Mode = stock.Mode(r.uintMax(255))
+		case 'p':
+			to.Priority = r.int()
+		case 'w':
+			to.CollectWithin = r.int()
+		case 'b':
+			to.Created = r.uint()
+		case 'd':
+			to.Deadline = r.int()
+		case 'e':
+			to.Ended = r.int()
+		case 'x':
+			v.Changed = r.uint()
+		case 'l':
+			r.list(len(r.left), func() {
+				claim, slot := readClaim(r)
+				to.Lines = append(to.Lines, claim)
+				v.Slots = append(v.Slots, slot)
+			})
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readClaim(r *reader) (c stock.Claim, slot uint32) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'l':
+			c.Line = r.str(MaxText)
+		case 'i':
+			c.Item = stock.ItemNo(r.number32())
+		case 'q':
+			c.Quantity = stock.Quantity(r.int())
+		case 's':
+			c.State = stock.ClaimState(r.uintMax(255))
+		case 'a':
+			c.Location = stock.LocationNo(r.number32())
+		case 'p':
+			c.Placed = r.bool()
+		case 'c':
+			r.list(MaxCandidates, func() { c.Candidates = append(c.Candidates, stock.LocationNo(r.number32())) })
+		case 't':
+			c.Since = r.int()
+		case 'w':
+			c.Reason = r.str(MaxText)
+		case 'z':
+			slot = r.number32()
+		default:
+			r.unknown()
+		}
+	})
+	return c, slot
+}
+
+func readException(r *reader) (v stock.ExceptionRow) {
+	e := &v.Exception
+	r.fields(func(key byte) {
+		switch key {
+		case 'n':
+			v.No = r.number32()
+		case 'c':
+			e.Code = stock.OutcomeCode(r.uintMax(255))
+		case 'a':
+			e.Location = stock.LocationNo(r.number32())
+		case 'g':
+			e.Operation.Agent = r.str(MaxText)
+		case 'e':
+			e.Operation.Epoch = r.str(MaxText)
+		case 's':
+			e.Operation.Sequence = r.uint()
+		case 'd':
+			e.Document = r.str(MaxText)
+		case 'l':
+			e.Line = readLine(r)
+		case 'm':
+			e.Number = int(r.uintMax(MaxBasketLines))
+		case 't':
+			e.Text = r.str(4 * MaxText)
+		case 'b':
+			e.Raw = append([]byte(nil), r.bin(MaxOperationBytes)...)
+		case 'i':
+			e.Index = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}

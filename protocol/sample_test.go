@@ -1,0 +1,147 @@
+package protocol_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// format is a value with every field set, its bytes, and how they are read.
+type format struct {
+	name   string
+	value  any // what reading the bytes has to give
+	bytes  []byte
+	decode func(b []byte) (any, error)
+}
+
+func frame(b []byte) (any, error)     { return protocol.DecodeFrame(b) }
+func entry(b []byte) (any, error)     { return protocol.DecodeEntry(b) }
+func operation(b []byte) (any, error) { return protocol.DecodeOperation(b) }
+func applied(b []byte) (any, error)   { return protocol.DecodeApplied(b) }
+func snapshot(b []byte) (any, error)  { return protocol.ReadSnapshot(bytes.NewReader(b)) }
+
+func chain(seed byte) (c [32]byte) {
+	for i := range c {
+		c[i] = seed + byte(i)
+	}
+	return c
+}
+
+var (
+	fullItem = stock.Item{Code: "85123A", GTIN: "04006381333931", Unit: "kg", Decimals: 3, Class: "gifts", Stocked: true,
+		Aliases: []stock.Alias{{Code: "5012345678900", Factor: 1}, {Code: "CARTON", Factor: 12}}}
+	fullLine = stock.Line{Kind: stock.Pick, Scanned: "5012345678900", Item: "85123A", Quantity: 2500, Account: stock.Sellable, Reservation: "r1",
+		ReservationLine: "2.1", Reason: "collected", Approved: "anna", Of: "S014.k3f9.7"}
+	fullOperation = stock.Operation{Incarnation: 1 << 63, Seen: 90_001, At: 1_700_000_000_123, Receipt: "T2-000815", Till: "T2", Document: "DN-77",
+		Correlation: "4bf92f3577b34da6a3ce929d0e0e4736", Reverses: "S014.k3f9.121", Lines: []stock.Line{fullLine, {Kind: stock.Adjust, Item: "85123A", Quantity: -1}}}
+	fullOutcome = stock.Outcome{Epoch: "k3f9", Sequence: 123, Line: 2, Code: stock.LatePick, Text: "85123A", Index: 90_002}
+	fullFacts   = stock.LocationFacts{Code: "S014", Name: "Ghent", Region: "BE", GLN: "4012345000009", State: stock.Paused}
+)
+
+func frames() []protocol.Frame {
+	through := protocol.Position{Sequence: 123, Chain: chain(1)}
+	hub := protocol.HubPosition{Incarnation: 7, Index: 90_002}
+	return []protocol.Frame{
+		&protocol.Hello{Version: 1, Role: protocol.RoleAgent, Agent: "S014", Installation: "pc1", Epoch: "k3f9", Position: through, Base: hub, Feature: 1,
+			Backlog: 4, OldestMS: 5500, Replace: true, Program: "0.1.0"},
+		&protocol.Welcome{Version: 1, Hub: hub, Through: through, Forked: true, Feature: 1, Now: -1, Window: 512, Program: "0.1.0", BeatMS: 5000, NodeName: "hub-2"},
+		&protocol.Append{After: through, Operations: [][]byte{{0x80}, {0xc1, 0}}, End: protocol.Position{Sequence: 125, Chain: chain(9)}, Echo: 77_000,
+			Base: 90_000, Backlog: 2, OldestMS: 10},
+		&protocol.Ack{Through: through},
+		&protocol.Round{Hub: hub, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
+			Levels:   []stock.StoreLevel{{Item: "85123A", Level: stock.Level{Sellable: -1, Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
+			Claims:   []stock.StoreClaim{{Reservation: "r1", Line: "2.1", Channel: "web", Order: "4711", Item: "85123A", Quantity: 2500, State: stock.Staged, Gone: true}},
+			Outcomes: []stock.Outcome{fullOutcome}},
+		&protocol.Bye{Code: protocol.ByeUpgradeHub, Text: "feature level 2", RetryMS: 60_000},
+	}
+}
+
+func commands() []stock.Command {
+	return []stock.Command{
+		&stock.Found{Incarnation: 1<<64 - 1},
+		&stock.Tick{Elapsed: 1001, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
+		&stock.Document{Source: "erp", Location: "S014", Operation: fullOperation},
+		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 1 << 31, Priority: -3, Split: true,
+			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 2500, Candidates: []string{"S014", "W1"}}, {Item: "POST", Quantity: 1}}},
+		&stock.Step{ID: "r1", Action: stock.Extend, Line: "2", Quantity: 500, TTL: 60_000},
+		&stock.PutItems{Items: []stock.Item{fullItem, {Code: "POST"}}},
+		&stock.PutLocations{Locations: []stock.LocationFacts{fullFacts}},
+		&stock.AssignWriter{Location: "S014", Installation: "pc2", Replace: true},
+	}
+}
+
+func encodeOperation(t testing.TB, op *stock.Operation) []byte {
+	t.Helper()
+	b, err := protocol.EncodeOperation(op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sampleState is a small state with a row of every kind.
+func sampleState(t testing.TB) *stock.State {
+	s := stock.NewState()
+	batch := &stock.Batch{Agent: "S014", Installation: "pc1", Epoch: "k3f9", End: protocol.Position{Sequence: 2, Chain: chain(1)}, Operations: []stock.Operation{
+		{Fault: "byte 1: value has another type", Raw: []byte{0xc1}},
+		{Lines: []stock.Line{{Kind: stock.Sale, Scanned: "COMET", Quantity: 1000}, {Kind: stock.Damage, Item: "85123A", Quantity: 1000}}},
+	}}
+	s.Apply(9, &stock.Entry{Commands: []stock.Command{&stock.Found{Incarnation: 7}, &stock.PutItems{Items: []stock.Item{fullItem}},
+		&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "S014", State: stock.Open}}}, &stock.AssignWriter{Location: "S014", Installation: "pc1"},
+		&stock.Document{Source: "erp", Location: "S014", Operation: stock.Operation{Document: "D1", Lines: []stock.Line{{Kind: stock.Adjust, Item: "85123A", Quantity: 9000, Account: stock.Sellable}}}},
+		&stock.Tick{Elapsed: 1000, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 500}}}, batch,
+		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 5, Priority: 1,
+			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 9000, Candidates: []string{"S014"}}}},
+		&stock.Step{ID: "r1", Action: stock.Confirm, Line: "1", Quantity: 500}}})
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func snapshotOf(t testing.TB, s *stock.State) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := protocol.WriteSnapshot(&b, s.Freeze()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// formats are all formats, one value each.
+func formats(t testing.TB) []format {
+	t.Helper()
+	operationBytes := encodeOperation(t, &fullOperation)
+	list := []format{{"operation", fullOperation, operationBytes, operation}}
+	for _, f := range frames() {
+		list = append(list, format{"frame_" + typeName(f), f, protocol.EncodeFrame(f), frame})
+	}
+	for _, c := range commands() {
+		e := &stock.Entry{Wall: 1_700_000_000_456, Commands: []stock.Command{c}}
+		b := protocol.EncodeEntry(e.Wall, []protocol.Command{protocol.EncodeCommand(c)})
+		if d, ok := c.(*stock.Document); ok {
+			d.Operation.Raw = operationBytes
+		}
+		list = append(list, format{"entry_" + typeName(c), e, b, entry})
+	}
+	understood := fullOperation
+	understood.Raw = operationBytes
+	from, to := protocol.Position{Sequence: 121, Chain: chain(1)}, protocol.Position{Sequence: 123, Chain: chain(2)}
+	bytes := protocol.EncodeEntry(5, []protocol.Command{protocol.BatchCommand(&protocol.BatchBytes{Agent: "S014", Installation: "pc1", Epoch: "k3f9",
+		After: from, End: to, Operations: [][]byte{operationBytes, {0xc1}}})})
+	batch := &stock.Batch{Agent: "S014", Installation: "pc1", Epoch: "k3f9", After: from, End: to,
+		Operations: []stock.Operation{understood, {Fault: "byte 1: value has another type", Raw: []byte{0xc1}}}}
+	return append(list,
+		format{"entry_batch", &stock.Entry{Wall: 5, Commands: []stock.Command{batch}}, bytes, entry},
+		format{"applied", &protocol.Applied{Entry: []byte("SE.."), Results: []protocol.AppliedResult{{Code: stock.Accepted, Outcomes: []stock.Outcome{fullOutcome}}, {Code: stock.ShortOf}}},
+			protocol.EncodeApplied([]byte("SE.."), []stock.Result{{Code: stock.Accepted, Outcomes: []stock.Outcome{fullOutcome}}, {Code: stock.ShortOf}}), applied},
+		format{"snapshot", nil, snapshotOf(t, sampleState(t)), snapshot})
+}
+
+func typeName(v any) string {
+	name := strings.ToLower(strings.TrimLeft(reflectName(v), "*"))
+	return name[strings.LastIndexByte(name, '.')+1:]
+}

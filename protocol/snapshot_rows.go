@@ -1,0 +1,348 @@
+package protocol
+
+import (
+	"fmt"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+func writeRow(w *writer, row any) (kind byte) {
+	switch v := row.(type) {
+	case stock.HeaderRow:
+		w.object(func(f *fields) { writeHeader(f, &v) })
+		return rowHeader
+	case stock.ItemRow:
+		w.object(func(f *fields) {
+			f.uint('n', uint64(v.No))
+			f.object('i', func(f *fields) { writeItem(f, &v.Item) })
+			for i, key := range []byte("abcd") {
+				f.int(key, int64(v.Outside[i]))
+			}
+			f.uint('x', v.Changed)
+		})
+		return rowItem
+	case stock.AliasRow:
+		w.object(func(f *fields) {
+			f.str('c', v.Code)
+			f.uint('i', uint64(v.Item))
+			f.int('f', v.Factor)
+		})
+		return rowAlias
+	case stock.LocationRow:
+		w.object(func(f *fields) { writeLocationRow(f, &v) })
+		return rowLocation
+	case stock.LevelRow:
+		w.object(func(f *fields) {
+			f.uint('a', uint64(v.Location))
+			f.uint('i', uint64(v.Item))
+			writeLevel(f, v.Level)
+			f.uint('x', v.Changed)
+		})
+		return rowLevel
+	case stock.ReservationRow:
+		w.object(func(f *fields) { writeReservationRow(f, &v) })
+		return rowReservation
+	case stock.ClaimRow:
+		w.object(func(f *fields) {
+			f.uint('a', uint64(v.Location))
+			f.uint('s', uint64(v.Slot))
+			f.uint('r', uint64(v.Reservation))
+			f.uint('l', uint64(v.Line))
+			f.bool('g', v.Gone)
+			f.uint('x', v.Changed)
+		})
+		return rowClaim
+	case stock.DocumentRow:
+		w.object(func(f *fields) {
+			f.uint('n', uint64(v.No))
+			f.bin('k', []byte(v.Key))
+			f.uint('i', v.Index)
+			f.int('t', v.At)
+		})
+		return rowDocument
+	case stock.ExceptionRow:
+		w.object(func(f *fields) { writeException(f, &v) })
+		return rowException
+	}
+	panic(fmt.Sprintf("protocol: no bytes for row %T", row))
+}
+
+func writeHeader(f *fields, v *stock.HeaderRow) {
+	f.uint('i', v.Index)
+	f.uint('n', v.Incarnation)
+	f.uint('h', v.Hash)
+	f.uint('t', v.Term)
+	f.int('w', v.Now)
+	f.bool('c', v.Closed)
+	for i, n := range []uint32{v.NextItem, v.NextLocation, v.NextReservation, v.NextDocument, v.OldestDocument, v.NextExcepts} {
+		f.uint("123456"[i], uint64(n))
+	}
+}
+
+func writeLocationRow(f *fields, v *stock.LocationRow) {
+	f.uint('n', uint64(v.No))
+	f.object('f', func(f *fields) { writeFacts(f, &v.Facts) })
+	f.str('i', v.Installation)
+	f.objects('e', len(v.Epochs), func(i int, f *fields) {
+		f.str('e', v.Epochs[i].Name)
+		f.str('i', v.Epochs[i].Installation)
+		writePosition(f, 't', v.Epochs[i].Through)
+		f.uint('x', v.Epochs[i].Changed)
+	})
+	f.objects('o', len(v.Outcomes), func(i int, f *fields) { writeOutcome(f, &v.Outcomes[i]) })
+	f.int('c', v.CaughtUp)
+	f.uint('h', v.Heard)
+	f.int('d', v.Day)
+	f.int('p', v.Opened)
+	f.uint('l', uint64(v.NextClaim))
+	f.uint('z', v.Horizon)
+	f.uint('x', v.Changed)
+}
+
+func writeReservationRow(f *fields, v *stock.ReservationRow) {
+	r := &v.Reservation
+	f.uint('n', uint64(v.No))
+	f.str('i', r.ID)
+	f.str('c', r.Channel)
+	f.str('o', r.Order)
+	f.uint('m', uint64(r.Mode))
+	f.int('p', r.Priority)
+	f.int('w', r.CollectWithin)
+	f.uint('b', r.Created)
+	f.int('d', r.Deadline)
+	f.int('e', r.Ended)
+	f.uint('x', v.Changed)
+	f.objects('l', len(r.Lines), func(i int, f *fields) {
+		c := &r.Lines[i]
+		f.str('l', c.Line)
+		f.uint('i', uint64(c.Item))
+		f.int('q', int64(c.Quantity))
+		f.uint('s', uint64(c.State))
+		f.uint('a', uint64(c.Location))
+		f.bool('p', c.Placed)
+		if len(c.Candidates) > 0 {
+			must(f.key('c').EncodeArrayLen(len(c.Candidates)))
+			for _, at := range c.Candidates {
+				must(f.w.enc.EncodeUint(uint64(at)))
+			}
+		}
+		f.int('t', c.Since)
+		f.str('w', c.Reason)
+		f.uint('z', uint64(v.Slots[i]))
+	})
+}
+
+func writeException(f *fields, v *stock.ExceptionRow) {
+	e := &v.Exception
+	f.uint('n', uint64(v.No))
+	f.uint('c', uint64(e.Code))
+	f.uint('a', uint64(e.Location))
+	f.str('g', e.Operation.Agent)
+	f.str('e', e.Operation.Epoch)
+	f.uint('s', e.Operation.Sequence)
+	f.str('d', e.Document)
+	f.object('l', func(f *fields) { writeLine(f, &e.Line) })
+	f.uint('m', uint64(e.Number))
+	f.str('t', e.Text)
+	f.bin('b', e.Raw)
+	f.uint('i', e.Index)
+}
+
+func readRow(kind byte, body []byte) (any, error) {
+	r := newReader(body)
+	var row any
+	switch kind {
+	case rowHeader:
+		row = readHeader(r)
+	case rowItem:
+		row = readItemRow(r)
+	case rowAlias:
+		row = readAliasRow(r)
+	case rowLocation:
+		row = readLocationRow(r)
+	case rowLevel:
+		row = readLevelRow(r)
+	case rowReservation:
+		row = readReservationRow(r)
+	case rowClaim:
+		row = readClaimRow(r)
+	case rowDocument:
+		row = readDocumentRow(r)
+	case rowException:
+		row = readException(r)
+	default:
+		return nil, ErrSnapshotRow
+	}
+	return row, r.finish()
+}
+
+func (r *reader) number32() uint32 { return uint32(r.uintMax(1<<32 - 1)) }
+
+func readHeader(r *reader) (v stock.HeaderRow) {
+	numbers := []*uint32{&v.NextItem, &v.NextLocation, &v.NextReservation, &v.NextDocument, &v.OldestDocument, &v.NextExcepts}
+	r.fields(func(key byte) {
+		switch key {
+		case 'i':
+			v.Index = r.uint()
+		case 'n':
+			v.Incarnation = r.uint()
+		case 'h':
+			v.Hash = r.uint()
+		case 't':
+			v.Term = r.uint()
+		case 'w':
+			v.Now = r.int()
+		case 'c':
+			v.Closed = r.bool()
+		case '1', '2', '3', '4', '5', '6':
+			*numbers[key-'1'] = r.number32()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readItemRow(r *reader) (v stock.ItemRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'n':
+			v.No = r.number32()
+		case 'i':
+			v.Item = readItem(r)
+		case 'a', 'b', 'c', 'd':
+			v.Outside[key-'a'] = stock.Quantity(r.int())
+		case 'x':
+			v.Changed = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readAliasRow(r *reader) (v stock.AliasRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'c':
+			v.Code = r.str(MaxText)
+		case 'i':
+			v.Item = r.number32()
+		case 'f':
+			v.Factor = r.int()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readLocationRow(r *reader) (v stock.LocationRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'n':
+			v.No = r.number32()
+		case 'f':
+			v.Facts = readFacts(r)
+		case 'i':
+			v.Installation = r.str(MaxText)
+		case 'e':
+			r.list(len(r.left), func() { v.Epochs = append(v.Epochs, readEpoch(r)) })
+		case 'o':
+			r.list(len(r.left), func() { v.Outcomes = append(v.Outcomes, readOutcome(r)) })
+		case 'c':
+			v.CaughtUp = r.int()
+		case 'h':
+			v.Heard = r.uint()
+		case 'd':
+			v.Day = r.int()
+		case 'p':
+			v.Opened = r.int()
+		case 'l':
+			v.NextClaim = r.number32()
+		case 'z':
+			v.Horizon = r.uint()
+		case 'x':
+			v.Changed = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readEpoch(r *reader) (e stock.Epoch) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'e':
+			e.Name = r.str(MaxText)
+		case 'i':
+			e.Installation = r.str(MaxText)
+		case 't':
+			e.Through = readPosition(r)
+		case 'x':
+			e.Changed = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return e
+}
+
+func readLevelRow(r *reader) (v stock.LevelRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'a':
+			v.Location = r.number32()
+		case 'i':
+			v.Item = r.number32()
+		case 'x':
+			v.Changed = r.uint()
+		default:
+			if !readLevel(r, key, &v.Level) {
+				r.unknown()
+			}
+		}
+	})
+	return v
+}
+
+func readClaimRow(r *reader) (v stock.ClaimRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'a':
+			v.Location = r.number32()
+		case 's':
+			v.Slot = r.number32()
+		case 'r':
+			v.Reservation = r.number32()
+		case 'l':
+			v.Line = uint16(r.uintMax(1<<16 - 1))
+		case 'g':
+			v.Gone = r.bool()
+		case 'x':
+			v.Changed = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}
+
+func readDocumentRow(r *reader) (v stock.DocumentRow) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'n':
+			v.No = r.number32()
+		case 'k':
+			v.Key = string(r.bin(4 * MaxText))
+		case 'i':
+			v.Index = r.uint()
+		case 't':
+			v.At = r.int()
+		default:
+			r.unknown()
+		}
+	})
+	return v
+}

@@ -1,0 +1,78 @@
+package stock
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Check walks the whole state and returns the first invariant that does not
+// hold: for tests, and for an image before it is trusted.
+func (s *State) Check() error {
+	claims := map[placeKey][2]Quantity{} // open, staged; looked up only
+	for no, at := range s.reservations.since(0) {
+		if err := s.checkReservation(no, *at, claims); err != nil {
+			return err
+		}
+	}
+	sums := make([]Quantity, s.nextItem)
+	for n, out := range s.outside.since(0) {
+		if n >= uint32(s.nextItem) {
+			return errors.New("outside account of unknown item " + strconv.Itoa(int(n)))
+		}
+		for _, q := range out {
+			sums[n] += q
+		}
+	}
+	for l := range s.Locations() {
+		for item, level := range l.LevelsSince(0) {
+			if item >= s.nextItem {
+				return errors.New("level of unknown item " + strconv.Itoa(int(item)) + " at " + l.Code)
+			}
+			sums[item] += level.OnHand() + level.InTransit
+			key := placeKey{l.No, item}
+			if want := claims[key]; level.Claims != want[0] || level.Staged != want[1] {
+				return errors.New("claims of " + s.Item(item).Code + " at " + l.Code + " are " + level.Claims.String() + ", open lines sum to " + want[0].String())
+			}
+			delete(claims, key)
+		}
+	}
+	if len(claims) > 0 {
+		return errors.New("an open claim stands at a level that does not exist")
+	}
+	for n, sum := range sums {
+		if sum != 0 {
+			return errors.New("movements of " + s.Item(ItemNo(n)).Code + " sum to " + sum.String() + ", not zero")
+		}
+	}
+	return nil
+}
+
+func (s *State) checkReservation(no uint32, r *Reservation, claims map[placeKey][2]Quantity) error {
+	if (r.Ended == 0) != r.Open() {
+		return errors.New("reservation " + r.ID + " is open and ended at once")
+	}
+	for i := range r.Lines {
+		c := &r.Lines[i]
+		if !c.Placed {
+			continue
+		}
+		l := s.LocationAt(c.Location)
+		if l == nil || c.Item >= s.nextItem {
+			return errors.New("reservation " + r.ID + " line " + c.Line + " stands nowhere")
+		}
+		ref, ok := l.claims.get(c.slot)
+		if !ok || ref != (claimRef{no, uint16(i), false}) {
+			return errors.New("reservation " + r.ID + " line " + c.Line + " is not among the claims of " + l.Code)
+		}
+		if c.State.Open() {
+			key := placeKey{l.No, c.Item}
+			sum := claims[key]
+			sum[0] += c.Quantity
+			if c.State == Staged {
+				sum[1] += c.Quantity
+			}
+			claims[key] = sum
+		}
+	}
+	return nil
+}

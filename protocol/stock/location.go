@@ -1,0 +1,180 @@
+package stock
+
+// LocationState says what a location promises.
+type LocationState uint8
+
+// Location states. Written into logs: add, never renumber.
+const (
+	Open   LocationState = 1 + iota
+	Paused               // promises nothing new
+	Closed               // promises nothing; its writer may still drain
+)
+
+var locationStates = []string{"", "open", "paused", "closed"}
+
+func (s LocationState) String() string { return nameOf(locationStates, int(s)) }
+
+// ParseLocationState is the inverse of String.
+func ParseLocationState(name string) (LocationState, bool) {
+	n, ok := numberOf(locationStates, name)
+	return LocationState(n), ok
+}
+
+// LocationFacts is what central IT says of a location.
+type LocationFacts struct {
+	Code   string
+	Name   string
+	Region string
+	GLN    string
+	State  LocationState
+}
+
+// Watermark is how far an epoch's operations have been applied: the sequence of
+// the last one and the chain that proves which history it ends.
+type Watermark struct {
+	Sequence uint64
+	Chain    [32]byte
+}
+
+// Epoch is one unbroken history of a location's writer.
+type Epoch struct {
+	Name         string
+	Installation string // the PC that wrote it
+	Through      Watermark
+	Changed      uint64 // index at which Through last moved
+}
+
+// Location is a shop or warehouse that holds stock, with all that the state
+// knows of it. Read-only outside this package.
+type Location struct {
+	LocationFacts
+	No           LocationNo
+	Installation string // of its writer; empty: no agent writes it
+	Epochs       []Epoch
+	Outcomes     []Outcome // not yet acknowledged by the store, oldest first
+	CaughtUp     int64     // hub time up to which everything is here, ms
+	heard        uint64    // term of the last echo
+	day, opened  int64     // hub day, and epochs opened on it
+
+	generation uint64
+	goods      pages[goods]
+	margin     pages[margin]
+	claims     pages[claimRef]
+	nextClaim  uint32
+	horizon    uint64 // last change of a claim forgotten since
+}
+
+// claimRef points from a location to a reservation line that is or was there.
+type claimRef struct {
+	reservation uint32
+	line        uint16
+	gone        bool // the claim moved elsewhere
+}
+
+// unheardAge is the least age told for a location that no tick of this term has
+// heard of, ms of hub time.
+const unheardAge = 3600_000
+
+// Age is how long ago, in hub time ms, everything the location did was here.
+func (s *State) Age(l *Location) int64 {
+	age := s.now - l.CaughtUp
+	if l.heard != s.term || s.term == 0 {
+		return max(age, unheardAge)
+	}
+	return age
+}
+
+// Epoch finds an epoch of the location by name.
+func (l *Location) Epoch(name string) (Epoch, bool) {
+	for i := range l.Epochs {
+		if l.Epochs[i].Name == name {
+			return l.Epochs[i], true
+		}
+	}
+	return Epoch{}, false
+}
+
+// own returns the location for writing; what a frozen state shows is copied.
+func (s *State) own(no LocationNo) *Location {
+	slot := s.locations.edit(s.generation, uint32(no), s.index)
+	if (*slot).generation != s.generation {
+		own := **slot
+		own.generation = s.generation
+		own.Epochs = append([]Epoch(nil), own.Epochs...)
+		own.Outcomes = append([]Outcome(nil), own.Outcomes...)
+		*slot = &own
+	}
+	return *slot
+}
+
+// addLocation gives an unknown code its number.
+func (s *State) addLocation(code string) *Location {
+	no := s.nextLocation
+	s.nextLocation++
+	s.locationNo.put(s.generation, code, uint32(no))
+	l := &Location{LocationFacts: LocationFacts{Code: code, State: Open}, No: no, generation: s.generation}
+	*s.locations.edit(s.generation, uint32(no), s.index) = l
+	s.note(uint64(no))
+	s.noteText(code)
+	return l
+}
+
+// Location finds a location by its code.
+func (s *State) Location(code string) (*Location, bool) {
+	no, ok := s.locationNo.get(code)
+	if !ok {
+		return nil, false
+	}
+	return s.LocationAt(LocationNo(no)), true
+}
+
+// LocationAt is the location with a number the log has given.
+func (s *State) LocationAt(no LocationNo) *Location {
+	l, _ := s.locations.get(uint32(no))
+	return l
+}
+
+// PutLocations sets what central IT says of locations, new or known.
+type PutLocations struct{ Locations []LocationFacts }
+
+func (s *State) putLocations(c *PutLocations) Result {
+	for _, facts := range c.Locations {
+		l, ok := s.Location(facts.Code)
+		if !ok {
+			l = s.addLocation(facts.Code)
+		}
+		l = s.own(l.No)
+		l.LocationFacts = facts
+		s.note(uint64(l.No), uint64(facts.State))
+		s.noteText(facts.Name)
+		s.noteText(facts.Region)
+		s.noteText(facts.GLN)
+	}
+	return Result{Code: Accepted}
+}
+
+// AssignWriter makes an installation the writer of a location. Where another
+// writes already it is refused, unless Replace: what the replaced one wrote
+// before may still enter. An empty installation leaves it to the hub's API.
+type AssignWriter struct {
+	Location     string
+	Installation string
+	Replace      bool
+}
+
+func (s *State) assignWriter(c *AssignWriter) Result {
+	l, ok := s.Location(c.Location)
+	switch {
+	case ok && l.Installation == c.Installation:
+		return Result{Code: Repeated}
+	case ok && l.Installation != "" && !c.Replace:
+		return Result{Code: WrongWriter}
+	case !ok:
+		l = s.addLocation(c.Location)
+	}
+	l = s.own(l.No)
+	l.Installation = c.Installation
+	s.note(uint64(l.No))
+	s.noteText(c.Installation)
+	return Result{Code: Accepted}
+}

@@ -1,0 +1,103 @@
+package stock
+
+import "strconv"
+
+// Operation is what one store did at one moment: a basket, a delivery, a
+// staging. It is written once, by its writer, with everything the writer had
+// to resolve; apply never looks that up again.
+type Operation struct {
+	ID          OperationID // from its place in the log, not from its bytes
+	Incarnation uint64      // hub position its writer had seen
+	Seen        uint64
+	At          int64  // the store's own clock, unix ms: a claim, never used to decide
+	Receipt     string // a till's slip
+	Till        string
+	Document    string // delivery note, hub document
+	Correlation string // trace id of the request that wrote it
+	Reverses    string // id of the operation of the same ledger that this undoes
+	Lines       []Line
+	Fault       string // why its bytes could not be understood: quarantined
+	Raw         []byte // its bytes, for the case that it is quarantined
+}
+
+// Line is one line of an operation. Quantity is in base units and positive,
+// but for adjust, whose sign is its direction.
+type Line struct {
+	Kind            Kind
+	Scanned         string // the code as scanned
+	Item            string // the item the writer resolved it to; empty: unknown to it
+	Quantity        Quantity
+	Account         Account // the side that the movement table leaves to the writer
+	Reservation     string
+	ReservationLine string
+	Reason          string
+	Approved        string // who approved it
+	Of              string // what it refers to: the sale of a return, a purchase order
+}
+
+// Code is the item the line is about, as well as its writer knew it.
+func (l *Line) Code() string {
+	if l.Item != "" {
+		return l.Item
+	}
+	return l.Scanned
+}
+
+// OperationID names an operation for ever, written S014.k3f9.123.
+type OperationID struct {
+	Agent    string
+	Epoch    string
+	Sequence uint64
+}
+
+func (id OperationID) String() string {
+	return id.Agent + "." + id.Epoch + "." + strconv.FormatUint(id.Sequence, 10)
+}
+
+// Fault says why a line cannot be in an operation, or is empty.
+func (l *Line) Fault() string {
+	if l.Kind == NoKind || l.Kind >= kinds {
+		return "unknown kind " + strconv.Itoa(int(l.Kind))
+	}
+	m := movements[l.Kind]
+	switch {
+	case l.Quantity > MaxQuantity || l.Quantity < -MaxQuantity:
+		return "quantity out of range"
+	case l.Kind.Moves() && (l.Quantity == 0 || l.Quantity < 0 && !m.signed):
+		return "quantity must be positive"
+	case !l.Kind.Moves() && l.Quantity < 0:
+		return "quantity must not be negative"
+	case l.Kind.Moves() && !ValidCode(l.Code()):
+		return "item code must have 1 to 64 printable characters"
+	case l.Kind.Claims() && l.Reservation == "":
+		return "a " + l.Kind.String() + " names its reservation"
+	case m.from != NoAccount && m.to == NoAccount && !oneOf(m.choice, l.Account):
+		return "a " + l.Kind.String() + " cannot use account " + l.Account.String()
+	}
+	return ""
+}
+
+// FaultOf is the first reason why an operation cannot be applied, or empty.
+func (o *Operation) FaultOf() string {
+	if o.Fault != "" {
+		return o.Fault
+	}
+	if len(o.Lines) == 0 {
+		return "operation has no lines"
+	}
+	for i := range o.Lines {
+		if fault := o.Lines[i].Fault(); fault != "" {
+			return "line " + strconv.Itoa(i+1) + ": " + fault
+		}
+	}
+	return ""
+}
+
+func oneOf(set []Account, a Account) bool {
+	for _, s := range set {
+		if s == a {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package stock_test
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// tell puts a result into lines.
+func (w *world) tell(r stock.Result) []string {
+	answer := r.Code.String()
+	switch {
+	case r.Code == stock.Repeated && r.At > 0:
+		answer += fmt.Sprintf(", took effect at index %d", r.At)
+	case r.Code == stock.ShortOf:
+		answer += ", could have"
+		for _, q := range r.Available {
+			answer += " " + q.String()
+		}
+	case r.Text != "":
+		answer += ": " + r.Text
+	}
+	lines := append([]string{answer}, outcomes(r.Outcomes)...)
+	if r.Reservation != nil {
+		lines = append(lines, w.claims(r.Reservation)...)
+	}
+	return lines
+}
+
+func outcomes(list []stock.Outcome) (lines []string) {
+	for _, o := range list {
+		text := o.Code.String()
+		if o.Sequence > 0 {
+			text = fmt.Sprintf("%s.%d %s", o.Epoch, o.Sequence, text)
+		}
+		if o.Line > 0 {
+			text += fmt.Sprintf(" line %d", o.Line)
+		}
+		if o.Text != "" {
+			text += ": " + o.Text
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+func (w *world) claims(r *stock.Reservation) (lines []string) {
+	for i := range r.Lines {
+		c := &r.Lines[i]
+		code := w.state.Item(c.Item).Code
+		text := fmt.Sprintf("%s line %s: %s %s %s", r.ID, c.Line, c.Quantity, strings.TrimSpace(code+" "+c.State.String()), "nowhere")
+		if c.Placed {
+			text = strings.TrimSuffix(text, "nowhere") + "at " + w.state.LocationAt(c.Location).Code
+		}
+		if c.Reason != "" {
+			text += " (" + c.Reason + ")"
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// show LOCATION ITEM | show RESERVATION | show items|exceptions|time|closed|outside ITEM|outcomes LOCATION|...
+func (w *world) show(words []string) []string {
+	switch words[0] {
+	case "items":
+		return w.showItems()
+	case "exceptions":
+		return w.showExceptions()
+	case "time":
+		return []string{fmt.Sprintf("%d ms of hub time", w.state.Now())}
+	case "outside":
+		return w.showOutside(words[1])
+	case "outcomes", "epochs", "age", "claims":
+		l, ok := w.state.Location(words[1])
+		if !ok {
+			return []string{"no location " + words[1]}
+		}
+		return w.showLocation(l, words[0])
+	}
+	if len(words) == 1 {
+		r, ok := w.state.Reservation(words[0])
+		if !ok {
+			return []string{"nothing known of " + words[0]}
+		}
+		return w.claims(r)
+	}
+	return w.showLevel(words[0], words[1])
+}
+
+func (w *world) showLevel(location, item string) []string {
+	l, ok := w.state.Location(location)
+	if !ok {
+		return []string{"no location " + location}
+	}
+	no, ok := w.state.ItemNo(item)
+	if !ok {
+		return []string{"no item " + item}
+	}
+	v := l.Level(no)
+	text := "sellable " + v.Sellable.String()
+	names := []string{"damaged", "return_pending", "in_transit", "claimed", "set aside"}
+	for i, q := range []stock.Quantity{v.Damaged, v.ReturnPending, v.InTransit, v.Claims, v.Staged} {
+		if q != 0 {
+			text += ", " + names[i] + " " + q.String()
+		}
+	}
+	if v.Claims != 0 {
+		text += ", available " + v.Available().String()
+	}
+	return []string{text}
+}
+
+func (w *world) showItems() (lines []string) {
+	for _, item := range w.state.ItemsSince(0) {
+		text := item.Code + " of class " + item.Class
+		if !item.Stocked {
+			text += ", a service"
+		}
+		for _, a := range item.Aliases {
+			text += fmt.Sprintf(", %s is %d of it", a.Code, a.Factor)
+		}
+		lines = append(lines, text)
+	}
+	if w.state.CatalogueClosed() {
+		return append(lines, "the catalogue is closed")
+	}
+	return append(lines, "the catalogue is open")
+}
+
+func (w *world) showExceptions() (lines []string) {
+	for _, e := range w.state.ExceptionsFrom(0) {
+		from := e.Operation.String()
+		if e.Document != "" {
+			from = "document " + e.Document
+		}
+		if e.Code == stock.Parked {
+			lines = append(lines, fmt.Sprintf("parked: %s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code()))
+		} else {
+			lines = append(lines, fmt.Sprintf("quarantined: %s, %s, %d bytes kept", from, e.Text, len(e.Raw)))
+		}
+	}
+	return lines
+}
+
+func (w *world) showOutside(code string) []string {
+	no, _ := w.state.ItemNo(code)
+	names := []string{"supplier", "customer", "scrap", "variance"}
+	var parts []string
+	for row := range w.state.Freeze().Rows() {
+		if item, ok := row.(stock.ItemRow); ok && item.No == uint32(no) {
+			for i, q := range item.Outside {
+				if q != 0 {
+					parts = append(parts, names[i]+" "+q.String())
+				}
+			}
+		}
+	}
+	return []string{strings.Join(parts, ", ")}
+}
+
+func (w *world) showLocation(l *stock.Location, what string) (lines []string) {
+	switch what {
+	case "outcomes":
+		return outcomes(l.Outcomes)
+	case "epochs":
+		for _, e := range l.Epochs {
+			lines = append(lines, fmt.Sprintf("%s by %s through %d", e.Name, e.Installation, e.Through.Sequence))
+		}
+	case "age":
+		lines = append(lines, fmt.Sprintf("%d ms", w.state.Age(l)))
+	case "claims":
+		for r, at := range w.state.ClaimsSince(l, 0) {
+			lines = append(lines, fmt.Sprintf("%s line %s: %s %s", r.ID, at.Line, at.Quantity, at.State))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,99 @@
+package stock
+
+import "container/heap"
+
+// Tick moves hub time. Elapsed is by the leader's monotonic clock since its
+// process last applied a tick, 0 if none since it started.
+type Tick struct {
+	Elapsed int64 // ms
+	Term    uint64
+	Echoes  []Echo
+}
+
+// Echo is what a connected agent without a backlog last read: hub time, and the
+// index of the base it has stored.
+type Echo struct {
+	Location string
+	Now      int64
+	Base     uint64
+}
+
+// maxElapsed bounds one tick: a leader frozen for a night must not expire the
+// morning's carts at once.
+const maxElapsed = 10_000
+
+func (s *State) tick(c *Tick) Result {
+	s.now += min(max(c.Elapsed, 0), maxElapsed)
+	s.term = c.Term
+	s.note(uint64(s.now), s.term)
+	for _, echo := range c.Echoes {
+		if l, ok := s.Location(echo.Location); ok {
+			s.echo(s.own(l.No), echo)
+		}
+	}
+	for len(s.timers) > 0 && s.timers[0].at <= s.now {
+		s.ring(heap.Pop(&s.timers).(timer))
+	}
+	s.forgetDocuments()
+	return Result{Code: Accepted}
+}
+
+func (s *State) echo(l *Location, echo Echo) {
+	l.CaughtUp = max(l.CaughtUp, min(echo.Now, s.now))
+	l.heard = s.term
+	for len(l.Outcomes) > 0 && l.Outcomes[0].Index <= echo.Base {
+		l.Outcomes = l.Outcomes[1:]
+	}
+	s.note(uint64(l.No), uint64(l.CaughtUp), uint64(len(l.Outcomes)))
+}
+
+// ring does what is due for a reservation; a timer that was overtaken finds
+// nothing to do. It asks for the timer's moment, not for now: a state built from
+// an image has no overtaken timers, and has to act in the same order.
+func (s *State) ring(due timer) {
+	no := due.reservation
+	r, ok := s.reservations.get(no)
+	switch {
+	case !ok:
+	case r.Ended != 0:
+		if r.Ended+rememberMillis <= due.at {
+			s.forget(no, r)
+		}
+	case r.Deadline <= due.at:
+		for i := range r.Lines {
+			if r.Lines[i].State == Held {
+				r = s.ownReservation(no)
+				s.turn(r, i, Expired)
+			}
+		}
+	}
+}
+
+// timer is a moment of hub time at which a reservation wants attention.
+type timer struct {
+	at          int64
+	reservation uint32
+}
+
+// timers is a heap by moment, then number: the same order on every node,
+// whatever order they were set in.
+type timers []timer
+
+func (t *timers) set(next timer) { heap.Push(t, next) }
+
+func (t timers) Len() int { return len(t) }
+func (t timers) Less(i, j int) bool {
+	return t[i].at < t[j].at || t[i].at == t[j].at && t[i].reservation < t[j].reservation
+}
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+
+// Push is for container/heap.
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+
+// Pop is for container/heap.
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	x := (*t)[last]
+	*t = (*t)[:last]
+	return x
+}
