@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/session"
+)
+
+// Config is what an Agent is made of. All of it is handed in.
+type Config struct {
+	Location string // code of the location this agent writes
+	Ledger   ledger.Ledger
+	Now      func() time.Time // wall and monotonic clock
+	Replace  bool             // take the location over from another installation
+	Program  string           // version, for the hub's fleet page
+}
+
+// Agent is one store: ledger, view and the session with the hub. It is owned by
+// one goroutine.
+type Agent struct {
+	config  Config
+	ledger  ledger.Ledger
+	view    *stock.View
+	session *session.Agent
+	base    protocol.HubPosition
+	applied protocol.Position // the hub has applied our epoch up to here
+	heard   time.Time         // when the hub was last heard
+	port    Port              // nil while there is no connection
+	link    Link
+	lastBye protocol.Bye
+	ages    ages
+	days    counters
+	events  events
+	failed  error // a storage error: nothing is answered after it
+}
+
+// Open loads the view of a ledger.
+func Open(config Config) (*Agent, error) {
+	a := &Agent{config: config, ledger: config.Ledger, session: session.NewAgent(), link: Link{Since: config.Now()}}
+	if err := a.load(); err != nil {
+		return nil, err
+	}
+	a.ages.add(a.ledger.Head().Position.Sequence, config.Now())
+	return a, nil
+}
+
+// load builds the view anew: the base the ledger kept, plus what is pending.
+func (a *Agent) load() error {
+	head := a.ledger.Head()
+	a.view, a.base, a.applied = stock.NewView(), head.Base, head.Through
+	err := a.ledger.Load(ledger.Visitor{
+		Item:  a.view.SetItem,
+		Level: a.view.SetLevel,
+		Claim: a.view.SetClaim,
+	})
+	if err != nil {
+		return fmt.Errorf("load base: %w", err)
+	}
+	return a.pending(head.Through, head.Position, a.view.Fold)
+}
+
+// foldSlice bounds how many operations are read at once while folding.
+const foldSlice = 256
+
+// pending walks the operations after one position up to another, in order.
+func (a *Agent) pending(after, through protocol.Position, visit func(*stock.Operation)) error {
+	for after.Sequence < through.Sequence {
+		want := int(min(foldSlice, through.Sequence-after.Sequence))
+		operations, end, err := a.ledger.Read(after, want, want*protocol.MaxOperationBytes)
+		if err != nil {
+			return fmt.Errorf("read ledger after %d: %w", after.Sequence, err)
+		}
+		if len(operations) == 0 {
+			return fmt.Errorf("read ledger after %d: %w", after.Sequence, errMissing)
+		}
+		for _, b := range operations {
+			op, err := protocol.DecodeOperation(b)
+			if err != nil {
+				return fmt.Errorf("read ledger after %d: %w", after.Sequence, err)
+			}
+			visit(&op)
+		}
+		after = end
+	}
+	return nil
+}
+
+var errMissing = errors.New("operations are missing")
+
+// keep stores a round whole and brings the view up to it.
+func (a *Agent) keep(kept ledger.Kept) error {
+	before := a.ledger.Head().Through
+	if kept.Through.Sequence < before.Sequence && !kept.Rebase {
+		kept.Through = before
+	}
+	if err := a.ledger.Keep(kept); err != nil {
+		a.failed = err
+		return fmt.Errorf("keep round: %w", err)
+	}
+	if kept.Rebase {
+		return a.load()
+	}
+	if err := a.pending(before, kept.Through, a.view.Unfold); err != nil {
+		return err
+	}
+	if kept.Restart {
+		a.view.DropClaims()
+	}
+	for _, item := range kept.Items {
+		a.view.SetItem(item)
+	}
+	for _, level := range kept.Levels {
+		a.view.SetLevel(level)
+	}
+	for _, claim := range kept.Claims {
+		a.view.SetClaim(claim)
+	}
+	a.base = kept.Base
+	a.advance(kept.Through)
+	return nil
+}
+
+func (a *Agent) advance(through protocol.Position) {
+	if through.Sequence > a.applied.Sequence {
+		a.applied = through
+		a.ages.drop(through.Sequence)
+	}
+}
+
+// View is what tills see; only the owner may use it.
+func (a *Agent) View() *stock.View { return a.view }
+
+// Ledger is the store's log; only the owner may use it.
+func (a *Agent) Ledger() ledger.Ledger { return a.ledger }
+
+// Location is the code of the location this agent writes.
+func (a *Agent) Location() string { return a.config.Location }
+
+// Base is the hub position the view stands on.
+func (a *Agent) Base() protocol.HubPosition { return a.base }
+
+// Backlog is how many operations the hub has not yet said it applied, and the
+// age of the oldest of them by the monotonic clock.
+func (a *Agent) Backlog() (operations uint64, oldest time.Duration) {
+	operations = a.ledger.Head().Position.Sequence - a.applied.Sequence
+	if operations == 0 {
+		return 0, 0
+	}
+	return operations, a.ages.oldest(a.config.Now())
+}
+
+// ages remembers when operations were written, by the monotonic clock, in a
+// bounded number of marks: enough to tell how old the oldest unsent one is.
+type ages struct{ marks []mark }
+
+type mark struct {
+	last uint64 // the mark covers operations up to this sequence
+	at   time.Time
+}
+
+const maxMarks = 512
+
+func (g *ages) add(last uint64, at time.Time) {
+	if n := len(g.marks); n == maxMarks {
+		g.marks[n-1].last = last // the newest mark grows; the oldest stays exact
+		return
+	}
+	g.marks = append(g.marks, mark{last, at})
+}
+
+func (g *ages) drop(through uint64) {
+	for len(g.marks) > 0 && g.marks[0].last <= through {
+		g.marks = g.marks[1:]
+	}
+}
+
+func (g *ages) oldest(now time.Time) time.Duration {
+	if len(g.marks) == 0 {
+		return 0
+	}
+	return now.Sub(g.marks[0].at)
+}

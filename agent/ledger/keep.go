@@ -1,0 +1,127 @@
+package ledger
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// Keep stores one round: its values, its base and the watermark, in one
+// transaction.
+func (l *SQLite) Keep(k Kept) error {
+	err := l.transaction(func() error {
+		if err := l.clear(&k); err != nil {
+			return err
+		}
+		if err := l.values(&k); err != nil {
+			return err
+		}
+		if err := l.setAbout("incarnation", k.Base.Incarnation); err != nil {
+			return err
+		}
+		if err := l.setAbout("base", k.Base.Index); err != nil {
+			return err
+		}
+		return l.exec("UPDATE epoch SET through = ?2, chain = ?3 WHERE number = ?1", l.epoch, int64(k.Through.Sequence), k.Through.Chain[:])
+	})
+	if err != nil {
+		return fmt.Errorf("keep round at %d: %w", k.Base.Index, err)
+	}
+	l.head.Base, l.head.Through = k.Base, k.Through
+	return nil
+}
+
+func (l *SQLite) setAbout(name string, value uint64) error {
+	return l.exec("UPDATE about SET value = ?2 WHERE name = ?1", name, strconv.FormatUint(value, 10))
+}
+
+func (l *SQLite) clear(k *Kept) error {
+	tables := []string{}
+	if k.Rebase {
+		tables = append(tables, "level", "claim", "outcome")
+	} else if k.Restart {
+		tables = append(tables, "claim")
+	}
+	for _, table := range tables {
+		if err := l.exec("DELETE FROM " + table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *SQLite) values(k *Kept) error {
+	for i := range k.Items {
+		if err := l.exec("INSERT OR REPLACE INTO item (code, value) VALUES (?1, ?2)", k.Items[i].Code, itemBytes(k.Items[i])); err != nil {
+			return err
+		}
+	}
+	for i := range k.Levels {
+		v := &k.Levels[i].Level
+		err := l.exec("INSERT OR REPLACE INTO level (item, sellable, damaged, return_pending, in_transit, claims, staged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			k.Levels[i].Item, int64(v.Sellable), int64(v.Damaged), int64(v.ReturnPending), int64(v.InTransit), int64(v.Claims), int64(v.Staged))
+		if err != nil {
+			return err
+		}
+	}
+	for i := range k.Claims {
+		if err := l.claim(&k.Claims[i]); err != nil {
+			return err
+		}
+	}
+	for i := range k.Outcomes {
+		o := &k.Outcomes[i]
+		err := l.exec("INSERT OR REPLACE INTO outcome (epoch, sequence, line, code, text, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			o.Epoch, int64(o.Sequence), int64(o.Line), int64(o.Code), o.Text, int64(o.Index))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim keeps an open claim and drops one that ended or left.
+func (l *SQLite) claim(c *stock.StoreClaim) error {
+	if c.Gone || !c.State.Open() {
+		return l.exec("DELETE FROM claim WHERE reservation = ?1 AND line = ?2", c.Reservation, c.Line)
+	}
+	return l.exec("INSERT OR REPLACE INTO claim (reservation, line, channel, order_id, item, quantity, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		c.Reservation, c.Line, c.Channel, c.Order, c.Item, int64(c.Quantity), int64(c.State))
+}
+
+// Load streams the kept values.
+func (l *SQLite) Load(v Visitor) error {
+	err := l.query(func(row []driver.Value) error {
+		var kept itemRow
+		if err := json.Unmarshal(row[0].([]byte), &kept); err != nil || kept.Format != itemFormat {
+			return fmt.Errorf("kept catalogue row: %w", ErrDamaged)
+		}
+		if v.Item != nil {
+			v.Item(kept.Item)
+		}
+		return nil
+	}, "SELECT value FROM item ORDER BY code")
+	if err != nil {
+		return err
+	}
+	err = l.query(func(row []driver.Value) error {
+		q := func(i int) stock.Quantity { return stock.Quantity(row[i].(int64)) }
+		if v.Level != nil {
+			v.Level(stock.StoreLevel{Item: row[0].(string), Level: stock.Level{Sellable: q(1), Damaged: q(2), ReturnPending: q(3), InTransit: q(4), Claims: q(5), Staged: q(6)}})
+		}
+		return nil
+	}, "SELECT item, sellable, damaged, return_pending, in_transit, claims, staged FROM level ORDER BY item")
+	if err != nil {
+		return err
+	}
+	return l.query(func(row []driver.Value) error {
+		if v.Claim != nil {
+			v.Claim(stock.StoreClaim{Reservation: row[0].(string), Line: row[1].(string), Channel: row[2].(string), Order: row[3].(string),
+				Item: row[4].(string), Quantity: stock.Quantity(row[5].(int64)), State: stock.ClaimState(row[6].(int64))})
+		}
+		return nil
+	}, "SELECT reservation, line, channel, order_id, item, quantity, state FROM claim ORDER BY reservation, line")
+}

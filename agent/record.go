@@ -1,0 +1,214 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// Request asks the agent to record one operation. Lines carry the code as
+// scanned; the agent resolves what depends on the store's catalogue.
+type Request struct {
+	Kind        string   // what the till called: sale, return, delivery, stage…
+	Key         string   // idempotency key
+	Fingerprint [32]byte // of the request's body
+	Operation   stock.Operation
+	Refers      []string // ids of operations of this ledger it refers to
+	Claim       *ClaimStep
+	Answer      func(Recorded) []byte // the body to give the till, kept with the operation
+}
+
+// ClaimStep asks for stage, unstage, pick or cannot_pick of a reservation.
+type ClaimStep struct {
+	Kind        stock.Kind
+	Reservation string
+	Line        string         // empty: every line here
+	Quantity    stock.Quantity // 0: all of the line
+}
+
+// Recorded is what a till learns of its operation.
+type Recorded struct {
+	Operation stock.OperationID
+	Lines     []RecordedLine
+}
+
+// RecordedLine is one line and the level of its item after the operation.
+type RecordedLine struct {
+	Line     stock.Line
+	Parked   bool // neither side can say what it is: kept, without effect
+	Level    stock.Level
+	Warnings []string
+}
+
+// Answer is the body for the till; Replayed if the key was answered before.
+type Answer struct {
+	Body     []byte
+	Replayed bool
+	Err      error
+}
+
+// What a till may have got wrong. A physical sale is never among them.
+var (
+	ErrKeyReused     = errors.New("this idempotency key was used with another body")
+	ErrNotFound      = errors.New("no such reservation or operation here")
+	ErrAmbiguous     = errors.New("a part of a reservation names one of its lines")
+	ErrTooMuch       = errors.New("the reservation line has fewer units than that")
+	ErrReversed      = errors.New("the operation was reversed before")
+	ErrReferred      = errors.New("something refers to the operation: correct it with a return or an adjustment")
+	ErrNotReversible = errors.New("an operation that touched a reservation, or is itself a reversal, cannot be reversed: use a return or an adjustment")
+	ErrBeyondLimit   = errors.New("an alias multiplies the quantity beyond its limit")
+)
+
+// Record writes all requests in one durable commit and answers each. A storage
+// error answers all of them and everything after.
+func (a *Agent) Record(requests []*Request) []Answer {
+	answers := make([]Answer, len(requests))
+	group := group{agent: a, next: a.ledger.Head().Position.Sequence + 1, keys: map[string]int{}}
+	for i, request := range requests {
+		if a.failed != nil {
+			answers[i].Err = a.failed
+			continue
+		}
+		answers[i] = group.take(i, request)
+	}
+	if len(group.entries) > 0 && a.failed == nil {
+		if _, err := a.ledger.Append(group.entries); err != nil {
+			a.failed = fmt.Errorf("append to ledger: %w", err)
+		} else {
+			a.ages.add(a.ledger.Head().Position.Sequence, a.config.Now())
+			a.session.Grew(a.ledger.Head().Position)
+		}
+	}
+	for i := range answers {
+		if first, replay := group.repeats[i]; replay {
+			answers[i] = Answer{Body: answers[first].Body, Replayed: true, Err: answers[first].Err}
+		}
+		if a.failed != nil {
+			answers[i] = Answer{Err: a.failed}
+		}
+	}
+	return answers
+}
+
+// Failed is the storage error after which the agent must end, or nil.
+func (a *Agent) Failed() error { return a.failed }
+
+// group is one commit in the making.
+type group struct {
+	agent   *Agent
+	next    uint64
+	entries []ledger.Entry
+	keys    map[string]int // key -> index of the request that brings it
+	prints  map[string][32]byte
+	repeats map[int]int // request -> the earlier one of this group it repeats
+}
+
+func (g *group) take(i int, request *Request) Answer {
+	if request.Key != "" {
+		if answer, done := g.replay(i, request); done {
+			return answer
+		}
+	}
+	entry, body, err := g.agent.write(request, g.next)
+	if err != nil {
+		return Answer{Err: err}
+	}
+	g.entries = append(g.entries, entry)
+	g.next++
+	if request.Key != "" {
+		g.keys[request.Key] = i
+		if g.prints == nil {
+			g.prints = map[string][32]byte{}
+		}
+		g.prints[request.Key] = request.Fingerprint
+	}
+	return Answer{Body: body}
+}
+
+// replay answers a key that is in the ledger, or earlier in this group.
+func (g *group) replay(i int, request *Request) (Answer, bool) {
+	if first, ok := g.keys[request.Key]; ok {
+		if g.prints[request.Key] != request.Fingerprint {
+			return Answer{Err: ErrKeyReused}, true
+		}
+		if g.repeats == nil {
+			g.repeats = map[int]int{}
+		}
+		g.repeats[i] = first
+		return Answer{}, true
+	}
+	record, ok, err := g.agent.ledger.ByKey(request.Key)
+	switch {
+	case err != nil:
+		g.agent.failed = fmt.Errorf("look up idempotency key: %w", err)
+		return Answer{Err: g.agent.failed}, true
+	case !ok:
+		return Answer{}, false
+	case record.Fingerprint != request.Fingerprint:
+		return Answer{Err: ErrKeyReused}, true
+	}
+	return Answer{Body: record.Answer, Replayed: true}, true
+}
+
+// write resolves a request into an operation, folds it into the view and gives
+// the ledger's entry. Nothing has changed if it returns an error.
+func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, []byte, error) {
+	op := request.Operation
+	op.Incarnation, op.Seen, op.At = a.base.Incarnation, a.base.Index, a.config.Now().UnixMilli()
+	if err := a.resolve(request, &op); err != nil {
+		return ledger.Entry{}, nil, err
+	}
+	if fault := op.FaultOf(); fault != "" {
+		return ledger.Entry{}, nil, &Fault{fault}
+	}
+	bytes, err := protocol.EncodeOperation(&op)
+	if err != nil {
+		return ledger.Entry{}, nil, err
+	}
+	a.view.Fold(&op)
+	a.days.count(&op, a.config.Now())
+	head := a.ledger.Head()
+	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence}, Lines: a.lines(&op)}
+	body := request.Answer(recorded)
+	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
+		Fingerprint: request.Fingerprint, Answer: body, Refers: request.Refers}, body, nil
+}
+
+// Fault is an operation that breaks the stock model's own rules.
+type Fault struct{ Text string }
+
+func (f *Fault) Error() string { return f.Text }
+
+// lines tells the till what each line left behind.
+func (a *Agent) lines(op *stock.Operation) []RecordedLine {
+	lines := make([]RecordedLine, len(op.Lines))
+	for i := range op.Lines {
+		line := op.Lines[i]
+		level := a.view.Level(line.Code())
+		lines[i] = RecordedLine{Line: line, Level: level, Parked: line.Item == "" && line.Kind != stock.Delivery}
+		if line.Kind.Moves() && !lines[i].Parked {
+			lines[i].Warnings = warnings(&line, level)
+		}
+	}
+	return lines
+}
+
+// warnings says what a line that takes goods has taken, judged by what is left.
+func warnings(line *stock.Line, left stock.Level) (words []string) {
+	if from, _, _ := line.Legs(false); from != stock.Sellable {
+		return nil
+	}
+	if left.Sellable < left.Claims {
+		words = append(words, "takes_reserved")
+	}
+	if left.Sellable < left.Staged {
+		words = append(words, "takes_set_aside")
+	}
+	if left.Sellable < 0 {
+		words = append(words, "below_zero")
+	}
+	return words
+}

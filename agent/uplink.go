@@ -1,0 +1,206 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/sync/session"
+)
+
+// Port is the outgoing side of the connection to a hub node. A Bye without a
+// code only closes it.
+type Port interface {
+	Send(protocol.Frame) bool // false: the queue is full
+	Close(protocol.Bye)
+}
+
+// Link is how the connection to the hub stands, for people.
+type Link struct {
+	Online    bool
+	Since     time.Time
+	Hub       string // the address in use or tried last
+	LastError string
+	Refused   bool // the hub will not speak with this agent until a person acts
+}
+
+// refusals are the reasons that no retry mends by itself.
+var refusals = map[protocol.ByeCode]bool{protocol.ByeForked: true, protocol.ByeWriter: true, protocol.ByeUpgradeHub: true, protocol.ByeVersion: true}
+
+// Connected begins the conversation over a connection that was just made.
+func (a *Agent) Connected(port Port, address string) error {
+	a.port = port
+	a.link.Hub = address
+	head := a.ledger.Head()
+	backlog, oldest := a.Backlog()
+	a.session.Start(protocol.Hello{Version: protocol.FrameVersion, Role: protocol.RoleAgent, Agent: a.config.Location,
+		Installation: head.Installation, Epoch: head.Epoch, Position: head.Position, Base: a.base, Feature: protocol.FeatureLevel,
+		Backlog: backlog, OldestMS: uint64(oldest.Milliseconds()), Replace: a.config.Replace, Program: a.config.Program})
+	return a.Follow()
+}
+
+// Receive takes a frame of the hub.
+func (a *Agent) Receive(frame protocol.Frame) error {
+	switch frame.(type) {
+	case *protocol.Welcome, *protocol.Round:
+		a.heard = a.config.Now()
+	}
+	a.session.Receive(frame)
+	return a.Follow()
+}
+
+// Disconnected says that the connection has ended, and why.
+func (a *Agent) Disconnected(why error) {
+	a.session.Stop()
+	a.port = nil
+	if why != nil && a.link.LastError == "" {
+		a.link.LastError = why.Error()
+	}
+	a.setOnline(false)
+}
+
+// Beat is called every protocol.BeatMS.
+func (a *Agent) Beat() error {
+	backlog, oldest := a.Backlog()
+	a.session.Beat(backlog, uint64(oldest.Milliseconds()))
+	return a.Follow()
+}
+
+// Follow carries out what the session asks for. An error is one of storage.
+func (a *Agent) Follow() error {
+	for a.failed == nil {
+		action, ok := a.session.Next()
+		if !ok {
+			return nil
+		}
+		if err := a.act(action); err != nil {
+			a.failed = err
+		}
+	}
+	return a.failed
+}
+
+func (a *Agent) act(action session.Action) error {
+	switch do := action.(type) {
+	case session.Send:
+		if a.port != nil && !a.port.Send(do.Frame) {
+			a.port.Close(protocol.Bye{Code: protocol.ByeBusy, Text: "the link takes frames more slowly than they are written"})
+		}
+	case session.Read:
+		return a.supply(do)
+	case session.Store:
+		return a.store(do.Round)
+	case session.Applied:
+		if held, err := a.holds(do.Through); err != nil || !held {
+			return err
+		}
+		a.advance(do.Through)
+		a.config.Replace = false // the location is ours: do not take it over again
+		a.setOnline(true)
+	case session.Rebase:
+		held, err := a.holds(do.Through)
+		if err != nil {
+			return err
+		}
+		if !held {
+			do.Through = protocol.Position{} // a fork, which the session will find: nothing of ours is settled
+		}
+		return a.keep(ledger.Kept{Rebase: true, Base: protocol.HubPosition{Incarnation: do.Hub.Incarnation}, Through: do.Through})
+	case session.Close:
+		a.closed(do)
+	}
+	return nil
+}
+
+// holds reports whether a position is of this ledger's history.
+func (a *Agent) holds(at protocol.Position) (bool, error) {
+	if at.Sequence == 0 {
+		return at == protocol.Position{}, nil
+	}
+	record, ok, err := a.ledger.BySequence(a.ledger.Head().Epoch, at.Sequence)
+	if err != nil {
+		return false, fmt.Errorf("look up operation %d: %w", at.Sequence, err)
+	}
+	return ok && record.Chain == at.Chain, nil
+}
+
+func (a *Agent) supply(read session.Read) error {
+	operations, end, err := a.ledger.Read(read.After, read.MaxOperations, read.MaxBytes)
+	if errors.Is(err, ledger.ErrForked) {
+		a.session.Supply(nil, read.After) // it says goodbye: the hub knows another history
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read ledger after %d: %w", read.After.Sequence, err)
+	}
+	a.session.Supply(operations, end)
+	return nil
+}
+
+// store keeps a whole round, then tells the session and whoever watches.
+func (a *Agent) store(round *protocol.Round) error {
+	err := a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Restart: round.Restart,
+		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes})
+	if err != nil {
+		return err
+	}
+	a.session.Stored(round.Hub, round.Through)
+	event := Event{Type: "round"}
+	for i := range round.Levels {
+		if i == maxEventItems {
+			break
+		}
+		event.Items = append(event.Items, round.Levels[i].Item)
+	}
+	a.events.add(event, a.config.Now())
+	for i := range round.Outcomes {
+		a.events.add(Event{Type: "outcome", Outcome: &round.Outcomes[i]}, a.config.Now())
+	}
+	return nil
+}
+
+// maxEventItems bounds the items one event names.
+const maxEventItems = 100
+
+func (a *Agent) closed(c session.Close) {
+	a.link.LastError = c.Bye.Code.String() + ": " + c.Bye.Text
+	a.link.Refused = refusals[c.Bye.Code]
+	a.lastBye = c.Bye
+	if a.port != nil {
+		if c.Received {
+			a.port.Close(protocol.Bye{})
+		} else {
+			a.port.Close(c.Bye)
+		}
+	}
+}
+
+func (a *Agent) setOnline(online bool) {
+	if a.link.Online == online {
+		return
+	}
+	a.link.Online, a.link.Since = online, a.config.Now()
+	if online {
+		a.link.LastError, a.link.Refused, a.lastBye = "", false, protocol.Bye{}
+	}
+	a.events.add(Event{Type: "link"}, a.config.Now())
+}
+
+// Link is how the connection stands.
+func (a *Agent) Link() Link { return a.link }
+
+// LastBye is what the hub said last when it ended a connection.
+func (a *Agent) LastBye() protocol.Bye { return a.lastBye }
+
+// AsOf is when the hub was last heard.
+func (a *Agent) AsOf() (at time.Time, ever bool) { return a.heard, !a.heard.IsZero() }
+
+// Applied is how far the hub has applied this epoch.
+func (a *Agent) Applied() protocol.Position { return a.applied }
+
+// Unreachable says that a hub address could not be dialled.
+func (a *Agent) Unreachable(address string, err error) {
+	a.link.Hub, a.link.LastError = address, err.Error()
+}
