@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+
+	"github.com/shelfsync/shelfsync/protocol"
+	shapes "github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+func (r routes) availability(s *serve.Server) {
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/availability", Tag: "availability", Summary: "What a channel may sell, with its parts and its age",
+		Problems: []shapes.Code{shapes.CodeBehind}}, r.getAvailability)
+	serve.Handle(s, serve.Route{Method: "POST", Path: "/v1/availability/query", Tag: "availability", Summary: "The same for up to 1,000 lines",
+		Problems: []shapes.Code{shapes.CodeBehind}}, r.queryAvailability)
+}
+
+type availabilityInput struct {
+	reading
+	Item     []string `query:"item,explode" doc:"One or more items" example:"85123A"`
+	Location []string `query:"location,explode" doc:"One or more locations; absent: every open one" example:"S014"`
+	Channel  string   `query:"channel" example:"web"`
+}
+
+type availabilityOutput struct{ Body shapes.Availability }
+
+func (r routes) getAvailability(ctx context.Context, in *availabilityInput) (*availabilityOutput, error) {
+	state, err := r.state(ctx, in.reading)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Item) == 0 {
+		return nil, shapes.Invalid(shapes.FieldError{Path: "query.item", Message: "names at least one item"})
+	}
+	at := in.Location
+	if len(at) == 0 {
+		if len(in.Item)*state.Sizes().Locations > protocol.MaxQueryLines {
+			return nil, shapes.Invalid(shapes.FieldError{Path: "query.location", Message: "is required: every location would be more than 1000 lines"})
+		}
+		for l := range state.Locations() {
+			if l.State == stock.Open {
+				at = append(at, l.Code)
+			}
+		}
+	}
+	if len(in.Item)*len(at) > protocol.MaxQueryLines {
+		return nil, shapes.Invalid(shapes.FieldError{Path: "query", Message: "asks for more than 1000 lines"})
+	}
+	out := &availabilityOutput{shapes.Availability{Position: position(state), Data: []shapes.AvailabilityLine{}}}
+	for _, item := range in.Item {
+		for _, location := range at {
+			out.Body.Data = append(out.Body.Data, r.line(state, item, location, in.Channel))
+		}
+	}
+	return out, nil
+}
+
+type queryInput struct {
+	reading
+	Body shapes.AvailabilityQuery
+}
+
+func (r routes) queryAvailability(ctx context.Context, in *queryInput) (*availabilityOutput, error) {
+	state, err := r.state(ctx, in.reading)
+	if err != nil {
+		return nil, err
+	}
+	out := &availabilityOutput{shapes.Availability{Position: position(state), Data: []shapes.AvailabilityLine{}}}
+	for _, asked := range in.Body.Lines {
+		channel := asked.Channel
+		if channel == "" {
+			channel = in.Body.Channel
+		}
+		out.Body.Data = append(out.Body.Data, r.line(state, asked.Item, asked.Location, channel))
+	}
+	return out, nil
+}
+
+// line answers one item at one location. What nobody has heard of is zero.
+func (r routes) line(state *stock.State, item, location, channel string) shapes.AvailabilityLine {
+	line := shapes.AvailabilityLine{Item: item, Location: location, Channel: channel}
+	l, ok := state.Location(location)
+	if !ok {
+		return line
+	}
+	line.AgeMS = state.Age(l) + r.hub.TickAge().Milliseconds()
+	no, ok := state.ItemNo(item)
+	if !ok {
+		return line
+	}
+	level := l.Level(no)
+	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(level.Sellable), Claims: shapes.Of(level.Claims), Unclamped: shapes.Of(level.Available())}
+	if l.State == stock.Open {
+		line.Quantity = shapes.Of(max(0, level.Available()))
+	}
+	return line
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	shapes "github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+func (r routes) fleet(s *serve.Server) {
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/agents", Tag: "fleet", Summary: "Every location's agent: link, backlog, age"}, r.listAgents)
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/cluster", Tag: "fleet", Summary: "The hub's nodes: leader, position and state hash of each"}, r.cluster)
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/exceptions", Tag: "fleet", Summary: "What waits for a person: parked lines, quarantined operations"}, r.exceptions)
+}
+
+type agentsInput struct{ shapes.Paging }
+
+type agentsOutput struct{ Body shapes.Agents }
+
+func (r routes) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput, error) {
+	after, err := pageAfter(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := r.hub.Peers(ctx)
+	if err != nil {
+		return nil, shapes.NewProblem(shapes.CodeUnavailable, err.Error())
+	}
+	state := r.hub.Board().State()
+	out := &agentsOutput{shapes.Agents{Position: position(state), Page: shapes.Page[shapes.Agent]{Data: []shapes.Agent{}}}}
+	for n := after; n < uint64(state.Sizes().Locations); n++ {
+		l := state.LocationAt(stock.LocationNo(n))
+		if l.Installation == "" {
+			continue
+		}
+		if len(out.Body.Data) == in.Limit {
+			out.Body.NextCursor = cursorAt(n)
+			break
+		}
+		agent := shapes.Agent{Location: l.Code, State: "offline", Installation: l.Installation, AgeMS: state.Age(l) + r.hub.TickAge().Milliseconds()}
+		if len(l.Epochs) > 0 {
+			newest := l.Epochs[len(l.Epochs)-1]
+			agent.Epoch, agent.Through = newest.Name, newest.Through.Sequence
+		}
+		if p, ok := peers[l.Code]; ok {
+			agent.State, agent.Version, agent.LastSeen = "online", p.Program, p.Heard.UTC()
+			agent.Backlog, agent.OldestUnsentMS = int64(p.Backlog), int64(p.OldestMS)
+		}
+		out.Body.Data = append(out.Body.Data, agent)
+	}
+	return out, nil
+}
+
+type clusterInput struct{ reading }
+
+type clusterOutput struct{ Body shapes.Cluster }
+
+func (r routes) cluster(ctx context.Context, in *clusterInput) (*clusterOutput, error) {
+	state, err := r.state(ctx, in.reading)
+	if err != nil {
+		return nil, err
+	}
+	status := r.hub.Status()
+	body := shapes.Cluster{Incarnation: state.Incarnation(), Leader: status.LeaderID, Position: position(state)}
+	body.Nodes = append(body.Nodes, shapes.Node{ID: status.ID, Address: status.Address, Role: status.Role, Applied: state.Index(), Position: position(state),
+		StateHash: fmt.Sprintf("%016x", state.Hash()), TrailEntries: int64(status.LastIndex) - int64(status.SnapshotIndex), HubTimeMS: state.Now()})
+	return &clusterOutput{body}, nil
+}
+
+type exceptionsInput struct {
+	reading
+	shapes.Paging
+}
+
+type exceptionsOutput struct {
+	Body struct {
+		shapes.Page[shapes.Exception]
+		Position string `json:"position"`
+	}
+}
+
+func (r routes) exceptions(ctx context.Context, in *exceptionsInput) (*exceptionsOutput, error) {
+	state, err := r.state(ctx, in.reading)
+	if err != nil {
+		return nil, err
+	}
+	after, err := pageAfter(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	out := &exceptionsOutput{}
+	out.Body.Position = position(state)
+	out.Body.Data = []shapes.Exception{}
+	for no, e := range state.ExceptionsFrom(uint32(after)) {
+		if len(out.Body.Data) == in.Limit {
+			out.Body.NextCursor = cursorAt(uint64(no))
+			break
+		}
+		shape := shapes.Exception{ID: strconv.FormatUint(uint64(no), 10), Kind: e.Code.String(), Location: state.LocationAt(e.Location).Code,
+			Document: e.Document, Detail: e.Text, Position: positionAt(state.Incarnation(), e.Index)}
+		if e.Operation.Sequence > 0 {
+			shape.Operation = e.Operation.String()
+		}
+		if e.Code == stock.Parked {
+			shape.Line, shape.Item, shape.Movement, shape.Quantity = int64(e.Number), e.Line.Code(), e.Line.Kind.String(), shapes.Of(e.Line.Quantity)
+		}
+		out.Body.Data = append(out.Body.Data, shape)
+	}
+	return out, nil
+}

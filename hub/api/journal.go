@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/shelfsync/shelfsync/protocol"
+	shapes "github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+const (
+	// scanEntries and scanBytes bound what one page of the journal reads: where
+	// a filter finds little, the page comes back with a cursor instead.
+	scanEntries = 2000
+	scanBytes   = 4 << 20
+)
+
+func (r routes) journal(s *serve.Server) {
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/journal", Tag: "journal", Summary: "Every applied operation, in the order of the log",
+		Detail: "A page may hold fewer records than the limit, or none, and still have a next_cursor: a filter reads on from there."}, r.listJournal)
+}
+
+type journalInput struct {
+	shapes.Paging
+	After       string    `query:"after" doc:"Position after which to begin" example:"7.918273"`
+	Location    string    `query:"location"`
+	Item        string    `query:"item"`
+	Order       string    `query:"order"`
+	Receipt     string    `query:"receipt"`
+	Correlation string    `query:"correlation"`
+	From        time.Time `query:"from"`
+	To          time.Time `query:"to"`
+}
+
+type journalOutput struct{ Body shapes.Journal }
+
+func (r routes) listJournal(_ context.Context, in *journalInput) (*journalOutput, error) {
+	after, err := pageAfter(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if in.Cursor == "" && in.After != "" {
+		if _, after, err = parsePosition(in.After); err != nil {
+			return nil, shapes.Invalid(shapes.FieldError{Path: "query.after", Message: err.Error()})
+		}
+	}
+	entries, err := r.hub.Journal().Read(after, min(scanEntries, in.Limit), scanBytes)
+	if err != nil {
+		return nil, fmt.Errorf("read journal after %d: %w", after, err)
+	}
+	incarnation := r.hub.Board().State().Incarnation()
+	out := &journalOutput{}
+	out.Body.Data = []shapes.JournalRecord{}
+	out.Body.Position = positionAt(incarnation, r.hub.Journal().Last())
+	for _, entry := range entries {
+		records, err := journalRecords(entry.Body)
+		if err != nil {
+			return nil, fmt.Errorf("journal entry %d: %w", entry.Index, err)
+		}
+		for i := range records {
+			records[i].Position = positionAt(incarnation, entry.Index)
+			if in.matches(&records[i]) {
+				out.Body.Data = append(out.Body.Data, records[i])
+			}
+		}
+		after = entry.Index
+	}
+	if len(entries) > 0 && after < r.hub.Journal().Last() {
+		out.Body.NextCursor = cursorAt(after)
+	}
+	return out, nil
+}
+
+func (in *journalInput) matches(record *shapes.JournalRecord) bool {
+	is := func(want, have string) bool { return want == "" || want == have }
+	if !is(in.Location, record.Location) || !is(in.Order, record.Order) || !is(in.Receipt, record.Receipt) || !is(in.Correlation, record.Correlation) ||
+		!in.From.IsZero() && record.Wall.Before(in.From) || !in.To.IsZero() && record.Wall.After(in.To) {
+		return false
+	}
+	if in.Item == "" {
+		return true
+	}
+	for _, line := range record.Lines {
+		if line.Item == in.Item {
+			return true
+		}
+	}
+	return false
+}
+
+// journalRecords takes one journalled entry apart. Ticks are left out: they
+// change no stock.
+func journalRecords(body []byte) ([]shapes.JournalRecord, error) {
+	applied, err := protocol.DecodeApplied(body)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := protocol.DecodeEntry(applied.Entry)
+	if err != nil {
+		return nil, err
+	}
+	var records []shapes.JournalRecord
+	for i, command := range entry.Commands {
+		if i < len(applied.Results) {
+			records = append(records, commandRecords(command, &applied.Results[i])...)
+		}
+	}
+	for i := range records {
+		records[i].Wall = time.UnixMilli(entry.Wall).UTC()
+	}
+	return records, nil
+}
+
+func commandRecords(command stock.Command, result *protocol.AppliedResult) []shapes.JournalRecord {
+	switch c := command.(type) {
+	case *stock.Batch:
+		if result.Code != stock.Accepted {
+			return nil // ignored whole: nothing happened
+		}
+		records := make([]shapes.JournalRecord, len(c.Operations))
+		for i := range c.Operations {
+			op := &c.Operations[i]
+			op.ID = stock.OperationID{Agent: c.Agent, Epoch: c.Epoch, Sequence: c.After.Sequence + uint64(i) + 1}
+			records[i] = operationRecord(op, c.Agent, result.Outcomes)
+			records[i].Kind, records[i].Operation = "operation", op.ID.String()
+		}
+		return records
+	case *stock.Document:
+		if result.Code != stock.Accepted {
+			return nil
+		}
+		record := operationRecord(&c.Operation, c.Location, result.Outcomes)
+		record.Kind = "movements"
+		return []shapes.JournalRecord{record}
+	case *stock.Reserve:
+		return []shapes.JournalRecord{{Kind: "reserve", Reservation: c.ID, Order: c.Order, Detail: result.Code.String(), Lines: reserveLines(c)}}
+	case *stock.Step:
+		return []shapes.JournalRecord{{Kind: c.Action.String(), Reservation: c.ID, Detail: result.Code.String()}}
+	case *stock.PutItems:
+		return []shapes.JournalRecord{{Kind: "catalogue", Detail: fmt.Sprintf("%d items", len(c.Items))}}
+	case *stock.PutLocations:
+		return []shapes.JournalRecord{{Kind: "locations", Detail: fmt.Sprintf("%d locations", len(c.Locations))}}
+	case *stock.AssignWriter:
+		return []shapes.JournalRecord{{Kind: "writer", Location: c.Location, Detail: result.Code.String() + " " + c.Installation}}
+	case *stock.Found:
+		return []shapes.JournalRecord{{Kind: "founded", Detail: result.Code.String()}}
+	}
+	return nil
+}
+
+func reserveLines(c *stock.Reserve) []shapes.OperationLine {
+	lines := make([]shapes.OperationLine, len(c.Lines))
+	for i, line := range c.Lines {
+		lines[i] = shapes.OperationLine{Kind: "reserve", Item: line.Item, Quantity: shapes.Of(line.Quantity)}
+	}
+	return lines
+}
+
+// operationRecord shows an operation's lines with what became of each.
+func operationRecord(op *stock.Operation, location string, outcomes []stock.Outcome) shapes.JournalRecord {
+	record := shapes.JournalRecord{Location: location, Receipt: op.Receipt, Till: op.Till, Document: op.Document, Correlation: op.Correlation,
+		Seen: positionAt(op.Incarnation, op.Seen)}
+	if op.At != 0 {
+		record.At = time.UnixMilli(op.At).UTC()
+	}
+	effects := make(map[int]string, len(outcomes))
+	for _, o := range outcomes {
+		if o.Sequence == op.ID.Sequence {
+			effects[o.Line] = o.Code.String()
+		}
+	}
+	if effect, whole := effects[0]; whole {
+		record.Detail = effect
+	}
+	for i := range op.Lines {
+		record.Lines = append(record.Lines, lineShape(op, i, effects))
+	}
+	return record
+}
+
+func lineShape(op *stock.Operation, i int, effects map[int]string) shapes.OperationLine {
+	line := &op.Lines[i]
+	shape := shapes.OperationLine{Kind: line.Kind.String(), Item: line.Code(), Quantity: shapes.Of(line.Quantity), Reservation: line.Reservation,
+		ReservationLine: line.ReservationLine, Reason: line.Reason, ApprovedBy: line.Approved, Of: line.Of, Effect: "applied"}
+	if line.Scanned != line.Code() {
+		shape.Scanned = line.Scanned
+	}
+	if line.Kind.Moves() && line.Fault() == "" {
+		from, to, q := line.Legs(op.Reverses != "")
+		shape.From, shape.To, shape.Quantity = from.String(), to.String(), shapes.Of(q)
+	}
+	if effect, ok := effects[i+1]; ok {
+		shape.Effect = effect
+	} else if effect, ok := effects[0]; ok {
+		shape.Effect = effect
+	}
+	return shape
+}

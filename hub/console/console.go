@@ -1,0 +1,169 @@
+// Package console is the hub's pages for central IT.
+//
+// Promise. One look says whether anybody must act: the cluster, every store's
+// link and age, what waits for a person. It works without script and reads as a
+// table.
+//
+// Owner. A page holds no state: it is drawn from the board and the hub's peers.
+//
+// Flow. GET / -> state and peers -> template -> HTML.
+package console
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/shelfsync/shelfsync/hub"
+	"github.com/shelfsync/shelfsync/hub/cluster"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+//go:embed status.html
+var statusHTML string
+
+var statusPage = template.Must(template.New("status").Parse(statusHTML))
+
+// Hub is what the pages need of a running hub; *hub.Server is one.
+type Hub interface {
+	Board() *hub.Board
+	Peers(ctx context.Context) (map[string]hub.Peer, error)
+	Status() cluster.Status
+	TickAge() time.Duration
+	Ready() bool
+}
+
+// Register adds the pages to a server.
+func Register(s *serve.Server, h Hub) {
+	s.Page("GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { status(w, r, h) }))
+}
+
+// mark is a state with its word and its sign; colour never stands alone.
+type mark struct{ Class, Sign, Word string }
+
+var (
+	fresh   = mark{"fresh", "●", "fresh"}
+	ageing  = mark{"ageing", "◐", "ageing"}
+	late    = mark{"late", "▲", "late"}
+	unknown = mark{"unknown", "▨", "not heard yet"}
+)
+
+// Ages at which a store is no longer fresh, and at which it is late.
+const (
+	ageingAfter = 20 * time.Second
+	lateAfter   = 15 * time.Minute
+)
+
+func markOf(age time.Duration, ever bool) mark {
+	switch {
+	case !ever:
+		return unknown
+	case age >= lateAfter:
+		return late
+	case age >= ageingAfter:
+		return ageing
+	}
+	return fresh
+}
+
+// row is one store on the page.
+type row struct {
+	Code, Name, State, Age, Program string
+	Mark                            mark
+	Backlog                         uint64
+	Through                         uint64
+}
+
+// page is what the template shows.
+type page struct {
+	Node, Role, Leader, Position, Hash, HubTime string
+	Ready                                       bool
+	TickAge                                     string
+	Sizes                                       stock.Sizes
+	Fresh, Stores                               int
+	Rows                                        []row
+	More                                        int
+	Exceptions                                  []string
+	At                                          string
+}
+
+// maxRows bounds the stores on the page; the API lists the rest.
+const maxRows = 500
+
+// maxShown bounds the exceptions on the page.
+const maxShown = 50
+
+func status(w http.ResponseWriter, r *http.Request, h Hub) {
+	peers, err := h.Peers(r.Context())
+	if err != nil {
+		serve.Fail(w, r, err)
+		return
+	}
+	state, log := h.Board().State(), h.Status()
+	p := page{Node: log.ID, Role: log.Role, Leader: log.LeaderID, Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
+		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),
+		TickAge: span(h.TickAge()), Sizes: state.Sizes(), At: time.Now().Format(time.RFC1123Z)}
+	for l := range state.Locations() {
+		if l.Installation == "" {
+			continue
+		}
+		p.Stores++
+		one := rowOf(state, l, peers, h.TickAge())
+		if one.Mark == fresh {
+			p.Fresh++
+		}
+		if len(p.Rows) < maxRows {
+			p.Rows = append(p.Rows, one)
+		}
+	}
+	p.More = p.Stores - len(p.Rows)
+	for _, e := range state.ExceptionsFrom(0) {
+		if len(p.Exceptions) == maxShown {
+			break
+		}
+		p.Exceptions = append(p.Exceptions, sentence(state, e))
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if err := statusPage.Execute(w, p); err != nil {
+		serve.Log(r.Context()).Warn("draw status page", "err", err)
+	}
+}
+
+func rowOf(state *stock.State, l *stock.Location, peers map[string]hub.Peer, lag time.Duration) row {
+	age := time.Duration(state.Age(l))*time.Millisecond + lag
+	one := row{Code: l.Code, Name: l.Name, State: "offline", Age: span(age), Mark: markOf(age, l.CaughtUp > 0)}
+	if n := len(l.Epochs); n > 0 {
+		one.Through = l.Epochs[n-1].Through.Sequence
+	}
+	if peer, ok := peers[l.Code]; ok {
+		one.State, one.Backlog, one.Program = "online", peer.Backlog, peer.Program
+	}
+	return one
+}
+
+func sentence(state *stock.State, e *stock.Exception) string {
+	at := state.LocationAt(e.Location).Code
+	if e.Code == stock.Parked {
+		return fmt.Sprintf("Parked at %s: %s of %s %s. Nobody knows this code yet.", at, e.Line.Kind, e.Line.Quantity, e.Line.Code())
+	}
+	return fmt.Sprintf("Quarantined at %s: %s. %s", at, e.Operation, e.Text)
+}
+
+// span is a duration as people say it.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,137 @@
+package hub
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/shelfsync/shelfsync/hub/cluster"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// Config is what a Hub is made of. All of it is handed in.
+type Config struct {
+	Now     func() time.Time // wall and monotonic clock
+	Node    string           // this node's name, for people
+	Program string           // version, for agents
+	Log     *slog.Logger
+}
+
+// Hub is one node's sessions and intake. It is owned by one goroutine.
+type Hub struct {
+	config  Config
+	board   *Board
+	machine *Machine
+	intake  Intake
+	peers   map[PeerID]*peer
+	agents  map[string]*peer // the newest connection of each agent
+	echoes  map[string]stock.Echo
+	ticking bool // a tick is on its way into the log
+	born    time.Time
+}
+
+// New makes a hub that reads what machine posts.
+func New(config Config, machine *Machine) *Hub {
+	return &Hub{config: config, board: machine.board, machine: machine, peers: map[PeerID]*peer{}, agents: map[string]*peer{},
+		echoes: map[string]stock.Echo{}, born: config.Now()}
+}
+
+// Errors a caller of Propose may get.
+var (
+	ErrBusy      = errors.New("too much waits for the log: come back")
+	ErrNotLeader = errors.New("this node does not lead the log")
+	ErrUnknown   = errors.New("outcome unknown: repeat with the same id")
+)
+
+// Propose queues one command; answer is called once, on the hub's goroutine.
+func (h *Hub) Propose(command stock.Command, answer func(stock.Result, uint64, error)) {
+	h.enqueue(waiting{command: protocol.EncodeCommand(command), answer: answer}, true)
+}
+
+func (h *Hub) enqueue(w waiting, live bool) {
+	if !h.intake.Add(w, live) {
+		w.answer(stock.Result{}, 0, ErrBusy)
+	}
+}
+
+// Merged is one log entry and the callers whose commands it carries.
+type Merged struct {
+	Entry   []byte
+	waiting []waiting
+}
+
+// Merge takes what waits into one entry; false if nothing waits.
+func (h *Hub) Merge() (Merged, bool) {
+	if h.intake.Empty() {
+		return Merged{}, false
+	}
+	taken := h.intake.Take()
+	commands := make([]protocol.Command, len(taken))
+	for i := range taken {
+		commands[i] = taken[i].command
+	}
+	return Merged{protocol.EncodeEntry(h.config.Now().UnixMilli(), commands), taken}, true
+}
+
+// Answered gives every caller of a merged entry its own result.
+func (h *Hub) Answered(m Merged, p cluster.Proposed) {
+	results, ok := p.Result.([]stock.Result)
+	err := p.Err
+	switch {
+	case errors.Is(err, cluster.ErrNotLeader), errors.Is(err, cluster.ErrBusy):
+		err = ErrNotLeader
+	case err != nil || !ok || len(results) != len(m.waiting):
+		err = ErrUnknown
+	}
+	for i, w := range m.waiting {
+		if err != nil {
+			w.answer(stock.Result{}, 0, err)
+		} else {
+			w.answer(results[i], p.Index, nil)
+		}
+	}
+}
+
+// maxTickAge is how long a node may have applied no tick before it stops
+// serving: it may be cut off from the others.
+const maxTickAge = 5 * time.Second
+
+// TickAge is how long ago this node applied a tick.
+func (h *Hub) TickAge() time.Duration {
+	at, ok := h.machine.Ticked()
+	if !ok {
+		at = h.born
+	}
+	return h.config.Now().Sub(at)
+}
+
+// Ready reports whether this node may speak for the hub.
+func (h *Hub) Ready() bool {
+	_, ticked := h.machine.Ticked()
+	return ticked && h.TickAge() < maxTickAge && h.board.State().Incarnation() != 0
+}
+
+// Tick proposes the next step of hub time; the leader's loop calls it once a
+// second. A new cluster is founded first.
+func (h *Hub) Tick(term, incarnation uint64) {
+	if h.ticking {
+		return
+	}
+	if h.board.State().Incarnation() == 0 {
+		h.Propose(&stock.Found{Incarnation: incarnation}, func(stock.Result, uint64, error) {})
+	}
+	tick := &stock.Tick{Term: term}
+	if at, ok := h.machine.Ticked(); ok {
+		tick.Elapsed = h.config.Now().Sub(at).Milliseconds()
+	}
+	for agent, echo := range h.echoes {
+		if len(tick.Echoes) == protocol.MaxEchoes {
+			break
+		}
+		tick.Echoes = append(tick.Echoes, echo)
+		delete(h.echoes, agent)
+	}
+	h.ticking = true
+	h.Propose(tick, func(stock.Result, uint64, error) { h.ticking = false })
+}

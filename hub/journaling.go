@@ -1,0 +1,86 @@
+package hub
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shelfsync/shelfsync/hub/journal"
+	"github.com/shelfsync/shelfsync/protocol"
+)
+
+// Journal writes what the machine applied, behind a bounded channel, so that
+// apply waits for it only when it is far behind. One goroutine runs it.
+type Journal struct {
+	kept    *journal.Journal
+	in      chan applied
+	flush   chan flush
+	broken  chan error
+	stopped chan struct{}
+}
+
+// flush asks for everything sent so far to be on disk.
+type flush struct{ done chan error }
+
+func newJournal(kept *journal.Journal) *Journal {
+	return &Journal{kept: kept, in: make(chan applied, protocol.MaxJournalQueue), flush: make(chan flush), broken: make(chan error, 1), stopped: make(chan struct{})}
+}
+
+// journalSync is how long applied entries may wait in memory: the raft log
+// holds them until a snapshot, which flushes first.
+const journalSync = 200 * time.Millisecond
+
+// run writes until stop; a storage error ends the program through broken.
+func (j *Journal) run() {
+	defer close(j.stopped)
+	tick := time.NewTicker(journalSync)
+	defer tick.Stop()
+	var failed error
+	note := func(err error) {
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("write journal: %w", err)
+			j.broken <- failed
+		}
+	}
+	for {
+		select {
+		case a, open := <-j.in:
+			if !open {
+				note(j.kept.Sync())
+				return
+			}
+			note(j.append(a))
+			if len(j.in) == 0 {
+				note(j.kept.Flush())
+			}
+		case f := <-j.flush:
+			for len(j.in) > 0 { // the machine sent all of it before it froze
+				note(j.append(<-j.in))
+			}
+			note(j.kept.Sync())
+			f.done <- failed
+		case <-tick.C:
+			note(j.kept.Sync())
+		}
+	}
+}
+
+func (j *Journal) append(a applied) error {
+	return j.kept.Append(a.index, a.wall, protocol.EncodeApplied(a.entry, a.results))
+}
+
+// flushed returns once everything sent so far is on disk.
+func (j *Journal) flushed() error {
+	f := flush{make(chan error, 1)}
+	select {
+	case j.flush <- f:
+		return <-f.done
+	case <-j.stopped:
+		return nil // it synced all it was given
+	}
+}
+
+// stop ends the writer after the last entry; nobody may apply any more.
+func (j *Journal) stop() {
+	close(j.in)
+	<-j.stopped
+}

@@ -1,0 +1,107 @@
+package hub
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/shelfsync/shelfsync/hub/cluster"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// Machine is the state machine that the ordered log drives. Its owner is the
+// log's goroutine; everybody else reads the board.
+type Machine struct {
+	state   *stock.State
+	board   *Board
+	journal chan<- applied
+	flushed func() error // waits until the journal holds all it was sent
+	now     func() time.Time
+
+	ticked atomic.Pointer[time.Time] // when this process last applied a tick
+}
+
+// applied is one entry on its way to the journal.
+type applied struct {
+	index   uint64
+	wall    int64
+	entry   []byte
+	results []stock.Result
+}
+
+// Apply takes committed entries, posts the state after the last of them and
+// gives each entry its []stock.Result. It panics where an entry cannot be
+// understood: a node that cannot read the log stops.
+func (m *Machine) Apply(entries []cluster.Entry) []any {
+	answers := make([]any, len(entries))
+	for i, e := range entries {
+		if e.Index <= m.state.Index() {
+			continue // the snapshot holds it already
+		}
+		entry, err := protocol.DecodeEntry(e.Data)
+		if err != nil {
+			panic(fmt.Sprintf("hub: log entry %d: %v", e.Index, err))
+		}
+		results := m.state.Apply(e.Index, entry)
+		m.noteTick(entry)
+		m.journal <- applied{e.Index, entry.Wall, e.Data, results}
+		answers[i] = results
+	}
+	m.board.Post(m.state.Freeze())
+	return answers
+}
+
+// noteTick remembers by the monotonic clock when hub time last moved here.
+func (m *Machine) noteTick(entry *stock.Entry) {
+	for _, c := range entry.Commands {
+		if _, ok := c.(*stock.Tick); ok {
+			now := m.now()
+			m.ticked.Store(&now)
+		}
+	}
+}
+
+// Ticked is when this process last applied a tick; false if it never did.
+func (m *Machine) Ticked() (time.Time, bool) {
+	at := m.ticked.Load()
+	if at == nil {
+		return time.Time{}, false
+	}
+	return *at, true
+}
+
+// Applied is the index of the last applied entry.
+func (m *Machine) Applied() uint64 { return m.state.Index() }
+
+// Freeze captures the state for a snapshot.
+func (m *Machine) Freeze() cluster.Image { return image{m.state.Freeze(), m.flushed} }
+
+// Restore builds the state of a snapshot aside and swaps it in.
+func (m *Machine) Restore(r io.Reader) error {
+	state, err := protocol.ReadSnapshot(r)
+	if err != nil {
+		return err
+	}
+	m.state = state
+	m.board.Post(state.Freeze())
+	return nil
+}
+
+// image is a frozen state on its way into a snapshot. The log before it may be
+// dropped afterwards, so the journal must hold everything up to it first.
+type image struct {
+	state   *stock.State
+	flushed func() error
+}
+
+func (i image) Write(w io.Writer) error {
+	if err := i.flushed(); err != nil {
+		return fmt.Errorf("flush journal before snapshot: %w", err)
+	}
+	return protocol.WriteSnapshot(w, i.state)
+}
+
+// Release has nothing to give back: a frozen state is only memory.
+func (i image) Release() {}

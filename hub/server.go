@@ -1,0 +1,292 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/shelfsync/shelfsync/hub/cluster"
+	"github.com/shelfsync/shelfsync/hub/journal"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/link"
+)
+
+// Server runs a Hub: one loop that owns it, one writer of the journal, and the
+// log behind them. Everybody else reaches the Hub through the loop's channels.
+type Server struct {
+	hub     *Hub
+	board   *Board
+	machine *Machine
+	order   cluster.Order
+	journal *Journal
+	calls   chan func(*Hub)
+	events  chan link.Event
+	arrived chan link.Conn
+	done    chan struct{}
+	failed  chan error
+}
+
+// flight is an entry on its way into the log.
+type flight struct {
+	merged Merged
+	answer <-chan cluster.Proposed
+}
+
+// roundPause gathers changes for a moment, so that a busy level is sent once.
+const roundPause = 5 * time.Millisecond
+
+// Start opens the log through open, which is handed the machine it drives, and
+// runs the hub until ctx ends. Wait tells when everything has stopped.
+func Start(ctx context.Context, config Config, kept *journal.Journal, open func(cluster.Machine) (cluster.Order, error)) (*Server, error) {
+	board := NewBoard()
+	keeper := newJournal(kept)
+	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
+	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
+		arrived: make(chan link.Conn), done: make(chan struct{}), failed: make(chan error, 1)}
+	go keeper.run() // stop waits for it, after the log has ended
+	order, err := open(machine)
+	if err != nil {
+		keeper.stop()
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	s.order, s.hub = order, New(config, machine)
+	go s.loop(ctx) // Wait waits
+	return s, nil
+}
+
+// Wait returns when the hub has stopped: nil after ctx ended, else why.
+func (s *Server) Wait() error {
+	<-s.done
+	select {
+	case err := <-s.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// loop owns the Hub.
+func (s *Server) loop(ctx context.Context) {
+	defer close(s.done)
+	defer s.stop()
+	links := links{byLink: map[*link.Link]PeerID{}}
+	beat := time.NewTicker(protocol.BeatMS * time.Millisecond)
+	defer beat.Stop()
+	var flying []flight // in the order of the log: answers are given in it
+	_, posted := s.board.Next()
+	var pause <-chan time.Time
+	for {
+		var landed <-chan cluster.Proposed
+		if len(flying) > 0 {
+			landed = flying[0].answer
+		}
+		select {
+		case <-ctx.Done():
+			s.hub.Stop()
+			links.drain(s.events)
+			return
+		case err := <-s.journal.broken:
+			s.failed <- err
+			s.hub.Stop()
+			return
+		case call := <-s.calls:
+			call(s.hub)
+		case conn := <-s.arrived:
+			links.start(ctx, conn, s.events, s.hub)
+		case event := <-s.events:
+			links.take(event, s.hub)
+		case proposed := <-landed:
+			s.hub.Answered(flying[0].merged, proposed)
+			flying = flying[1:]
+		case <-posted:
+			_, posted = s.board.Next()
+			if pause == nil {
+				pause = time.After(roundPause)
+			}
+		case <-pause:
+			pause = nil
+			s.hub.Offer()
+		case <-beat.C:
+			s.beat()
+		}
+		for len(flying) < protocol.MaxProposals {
+			merged, ok := s.hub.Merge()
+			if !ok {
+				break
+			}
+			flying = append(flying, flight{merged, s.order.Propose(merged.Entry)})
+		}
+	}
+}
+
+func (s *Server) beat() {
+	if status := s.order.Status(); status.Leads {
+		s.hub.Tick(status.Term, newIncarnation())
+	}
+	s.hub.Beat()
+}
+
+// newIncarnation is a random number that no other history of a hub has.
+func newIncarnation() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: it stops the program instead
+	return binary.BigEndian.Uint64(b[:])>>32 | 1
+}
+
+// stop ends the log first, then the journal, which holds all it applied.
+func (s *Server) stop() {
+	if err := s.order.Close(); err != nil {
+		s.hub.config.Log.Error("close the log", "err", err)
+	}
+	s.journal.stop()
+}
+
+// links keeps the loop's connections: their ids and ports.
+type links struct {
+	byLink map[*link.Link]PeerID
+	last   PeerID
+}
+
+func (l *links) start(ctx context.Context, conn link.Conn, events chan<- link.Event, hub *Hub) {
+	l.last++
+	started := link.Start(ctx, conn, events)
+	l.byLink[started] = l.last
+	hub.Connected(l.last, started)
+}
+
+func (l *links) take(event link.Event, hub *Hub) {
+	id := l.byLink[event.Link]
+	switch {
+	case event.Err != nil:
+		delete(l.byLink, event.Link)
+		hub.Gone(id)
+	case event.Drained:
+		hub.Drained(id)
+	default:
+		hub.Received(id, event.Frame)
+	}
+}
+
+// drain lets every link say its goodbye and end.
+func (l *links) drain(events <-chan link.Event) {
+	deadline := time.After(2 * time.Second)
+	for at := range l.byLink {
+		for done := false; !done; {
+			select {
+			case <-events:
+			case <-at.Done():
+				done = true
+			case <-deadline:
+				return
+			}
+		}
+	}
+}
+
+// Sync answers GET /sync: the WebSocket of an agent.
+func (s *Server) Sync(w http.ResponseWriter, r *http.Request) {
+	conn, err := link.Accept(w, r)
+	if err != nil {
+		return // Accept has answered
+	}
+	select {
+	case s.arrived <- conn:
+	case <-s.done:
+		_ = conn.Close("the hub node stops")
+	}
+}
+
+// call runs f on the loop.
+func (s *Server) call(ctx context.Context, f func(*Hub)) error {
+	select {
+	case s.calls <- f:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.done:
+		return ErrUnknown
+	}
+}
+
+// Do puts commands into the log and waits for their results; the index is where
+// the last took effect. The board shows that index or later.
+func (s *Server) Do(ctx context.Context, commands ...stock.Command) ([]stock.Result, uint64, error) {
+	type answer struct {
+		i      int
+		result stock.Result
+		index  uint64
+		err    error
+	}
+	answers := make(chan answer, len(commands))
+	err := s.call(ctx, func(h *Hub) {
+		for i, command := range commands {
+			h.Propose(command, func(result stock.Result, index uint64, err error) { answers <- answer{i, result, index, err} })
+		}
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	results := make([]stock.Result, len(commands))
+	var last uint64
+	for range commands {
+		select {
+		case a := <-answers:
+			if a.err != nil {
+				return nil, 0, a.err
+			}
+			results[a.i], last = a.result, max(last, a.index)
+		case <-ctx.Done():
+			return nil, 0, ErrUnknown
+		case <-s.done:
+			return nil, 0, ErrUnknown
+		}
+	}
+	return results, last, nil
+}
+
+// barrierWait bounds a linearizable read.
+const barrierWait = 5 * time.Second
+
+// Barrier returns once everything committed before the call is on the board.
+func (s *Server) Barrier(ctx context.Context) error {
+	wait := barrierWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline))
+	}
+	return s.order.Barrier(wait)
+}
+
+// Peers are the connected agents, by location.
+func (s *Server) Peers(ctx context.Context) (map[string]Peer, error) {
+	peers := make(chan map[string]Peer, 1)
+	if err := s.call(ctx, func(h *Hub) { peers <- h.Peers() }); err != nil {
+		return nil, err
+	}
+	select {
+	case p := <-peers:
+		return p, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.done:
+		return nil, ErrUnknown
+	}
+}
+
+// Board is where readers look.
+func (s *Server) Board() *Board { return s.board }
+
+// Status is how the log stands on this node.
+func (s *Server) Status() cluster.Status { return s.order.Status() }
+
+// TickAge is how long ago this node applied a tick.
+func (s *Server) TickAge() time.Duration { return s.hub.TickAge() }
+
+// Journal is the applied log kept longer, for reading.
+func (s *Server) Journal() *journal.Journal { return s.journal.kept }
+
+// Ready reports whether this node may speak for the hub.
+func (s *Server) Ready() bool { return s.hub.Ready() }
