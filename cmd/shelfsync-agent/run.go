@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shelfsync/shelfsync/agent"
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/till"
+	"github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+// config is what flags, SHELFSYNC_AGENT_… and the file may set.
+type config struct {
+	Location  string   `koanf:"location"`
+	Hub       []string `koanf:"hub"`
+	Replace   bool     `koanf:"replace"`
+	Listen    string   `koanf:"listen"`
+	Data      string   `koanf:"data"`
+	Hosts     []string `koanf:"hosts"`
+	LogLevel  string   `koanf:"log_level"`
+	LogFormat string   `koanf:"log_format"`
+}
+
+func runCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:     "run --location CODE --hub ADDR[,ADDR…]",
+		Short:   "Run the agent of one store",
+		Example: "  shelfsync-agent run --location S014 --hub hub.example:7420\n  shelfsync-agent run --config /etc/shelfsync/agent.toml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			settings := config{Listen: "127.0.0.1:7410", Data: "shelfsync-agent", LogLevel: "info", LogFormat: "auto"}
+			flags := map[string]any{}
+			for name, key := range map[string]string{"location": "location", "listen": "listen", "data": "data", "log-level": "log_level", "replace": "replace"} {
+				if flag := cmd.Flags().Lookup(name); flag.Changed {
+					flags[key] = flag.Value.String()
+				}
+			}
+			if hubs, _ := cmd.Flags().GetStringSlice("hub"); len(hubs) > 0 {
+				flags["hub"] = hubs
+			}
+			if _, err := serve.LoadConfig(&settings, serve.Sources{File: file, EnvPrefix: "SHELFSYNC_AGENT_", Environ: os.Environ(), Flags: flags}); err != nil {
+				return err
+			}
+			return run(ctx, settings)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "TOML file")
+	cmd.Flags().String("location", "", "code of the store's location")
+	cmd.Flags().StringSlice("hub", nil, "addresses of hub nodes; without any, the store sells by itself")
+	cmd.Flags().Bool("replace", false, "take the location over from another installation")
+	cmd.Flags().String("listen", "127.0.0.1:7410", "address that tills call")
+	cmd.Flags().String("data", "shelfsync-agent", "folder of the ledger")
+	cmd.Flags().String("log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+var errLocation = errors.New("location is required: 1 to 64 printable characters, such as S014")
+
+func run(ctx context.Context, settings config) error {
+	if !stock.ValidCode(settings.Location) {
+		return errLocation
+	}
+	log, _, err := serve.NewLogger(serve.LogConfig{Level: settings.LogLevel, Format: settings.LogFormat}, os.Stderr)
+	if err != nil {
+		return err
+	}
+	kept, err := ledger.Open(settings.Data, nil)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	store, err := agent.Open(agent.Config{Location: settings.Location, Ledger: kept, Now: time.Now, Replace: settings.Replace, Program: version})
+	if err != nil {
+		return err
+	}
+	installation := kept.Head().Installation
+	metrics := serve.NewMetrics("shelfsync_agent")
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	observe := observer(metrics)
+	server := agent.Start(ctx, store, agent.ServerConfig{Hubs: settings.Hub, Random: rand.Uint64, Log: log, Observed: observe})
+	go func() { // ends with the agent, which run waits for below
+		if err := server.Wait(); err != nil {
+			cancel(fmt.Errorf("storage failed; nothing more is recorded: %w", err))
+		}
+	}()
+	surface := till.New(till.Config{Store: server, Location: settings.Location, Installation: installation, Version: api.Version{Program: "shelfsync-agent", Version: version},
+		Log: log, Metrics: metrics, Now: time.Now, Hosts: settings.Hosts, Disk: func() (api.Disk, error) { return room(settings.Data) }})
+	err = listen(ctx, settings, log, surface)
+	cancel(err)
+	return errors.Join(err, server.Wait())
+}
+
+func listen(ctx context.Context, settings config, log *slog.Logger, surface *serve.Server) error {
+	listener, err := net.Listen("tcp", settings.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", settings.Listen, err)
+	}
+	log.Info("agent is up", "location", settings.Location, "listen", listener.Addr().String(), "data", settings.Data)
+	return surface.Serve(ctx, listener)
+}
+
+// observer measures commits: how many sales share a sync, and how long it takes.
+func observer(metrics *serve.Metrics) func(int, time.Duration) {
+	took := metrics.Histogram("commit_seconds", "Time of one durable ledger commit.", []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .5, 2})
+	size := metrics.Histogram("commit_operations", "Operations that shared one commit.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
+	return func(group int, d time.Duration) {
+		took(d.Seconds())
+		size(float64(group))
+	}
+}
+
+// room is what is left on the ledger's disk, and how much the ledger has of it.
+func room(dir string) (api.Disk, error) {
+	var disk api.Disk
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil {
+		return disk, fmt.Errorf("ask for free space: %w", err)
+	}
+	disk.FreeBytes = stat.Bavail * uint64(stat.Bsize)
+	files, err := filepath.Glob(filepath.Join(dir, "ledger.db*"))
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			disk.LedgerBytes += uint64(info.Size())
+		}
+	}
+	return disk, err
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shelfsync/shelfsync/hub"
+	hubapi "github.com/shelfsync/shelfsync/hub/api"
+	"github.com/shelfsync/shelfsync/hub/cluster"
+	"github.com/shelfsync/shelfsync/hub/console"
+	"github.com/shelfsync/shelfsync/hub/journal"
+	"github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+// config is what flags, SHELFSYNC_HUB_… and the file may set.
+type config struct {
+	Single     bool     `koanf:"single"`
+	Listen     string   `koanf:"listen"`
+	RaftListen string   `koanf:"raft_listen"`
+	Data       string   `koanf:"data"`
+	Hosts      []string `koanf:"hosts"`
+	LogLevel   string   `koanf:"log_level"`
+	LogFormat  string   `koanf:"log_format"`
+}
+
+func runCommand() *cobra.Command {
+	var file string
+	flags := map[string]any{}
+	cmd := &cobra.Command{
+		Use:     "run --single",
+		Short:   "Run one hub node",
+		Example: "  shelfsync-hub run --single\n  shelfsync-hub run --config /etc/shelfsync/hub.toml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			settings := config{Listen: "127.0.0.1:7420", RaftListen: "127.0.0.1:7421", Data: "shelfsync-hub", LogLevel: "info", LogFormat: "auto"}
+			for name := range map[string]bool{"single": true, "listen": true, "raft-listen": true, "data": true, "log-level": true} {
+				if flag := cmd.Flags().Lookup(name); flag.Changed {
+					flags[keyOf(name)] = flag.Value.String()
+				}
+			}
+			if _, err := serve.LoadConfig(&settings, serve.Sources{File: file, EnvPrefix: "SHELFSYNC_HUB_", Environ: os.Environ(), Flags: flags}); err != nil {
+				return err
+			}
+			return run(ctx, settings)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "TOML file")
+	cmd.Flags().Bool("single", false, "one node that is a hub by itself")
+	cmd.Flags().String("listen", "127.0.0.1:7420", "address of the HTTP API and of agents")
+	cmd.Flags().String("raft-listen", "127.0.0.1:7421", "address of the log between nodes")
+	cmd.Flags().String("data", "shelfsync-hub", "folder of log, snapshots and journal")
+	cmd.Flags().String("log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+// keyOf is the configuration key of a flag.
+func keyOf(flag string) string {
+	key := []byte(flag)
+	for i := range key {
+		if key[i] == '-' {
+			key[i] = '_'
+		}
+	}
+	return string(key)
+}
+
+var errSingle = errors.New("say --single: this version runs a hub of one node")
+
+func run(ctx context.Context, settings config) error {
+	if !settings.Single {
+		return errSingle
+	}
+	log, _, err := serve.NewLogger(serve.LogConfig{Level: settings.LogLevel, Format: settings.LogFormat}, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(settings.Data, 0o750); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	kept, err := journal.Open(filepath.Join(settings.Data, "journal"), journal.Config{})
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	defer kept.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	open := func(machine cluster.Machine) (cluster.Order, error) {
+		return cluster.Open(cluster.Config{Dir: filepath.Join(settings.Data, "raft"), Listen: settings.RaftListen, Single: settings.Single, Machine: machine, Log: log})
+	}
+	node, err := hub.Start(ctx, hub.Config{Now: time.Now, Node: settings.Listen, Program: version, Log: log}, kept, open)
+	if err != nil {
+		return err
+	}
+	served := listen(ctx, settings, log, node)
+	cancel(served)
+	if err := node.Wait(); err != nil {
+		return err
+	}
+	return served
+}
+
+// listen serves HTTP until ctx ends.
+func listen(ctx context.Context, settings config, log *slog.Logger, node *hub.Server) error {
+	metrics := serve.NewMetrics("shelfsync_hub")
+	server := serve.New(serve.Config{Title: "Shelfsync hub", Version: api.Version{Program: "shelfsync-hub", Version: version},
+		Log: log, Metrics: metrics, Hosts: settings.Hosts, Checks: []serve.Check{{Name: "hub time moves", Run: func(context.Context) error { return ready(node) }}}})
+	hubapi.Register(server, node)
+	console.Register(server, node)
+	measure(metrics, node)
+	server.Raw("GET /sync", http.HandlerFunc(node.Sync))
+	listener, err := net.Listen("tcp", settings.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", settings.Listen, err)
+	}
+	log.Info("hub is up", "listen", listener.Addr().String(), "data", settings.Data)
+	return server.Serve(ctx, listener)
+}
+
+var errNotReady = errors.New("no tick was applied within 5 s: no leader, or this node is cut off")
+
+func ready(node *hub.Server) error {
+	if !node.Ready() {
+		return errNotReady
+	}
+	return nil
+}
+
+// measure tells what the node holds; never an id as a label.
+func measure(metrics *serve.Metrics, node *hub.Server) {
+	gauge := func(name, help string, read func() float64) { metrics.Gauge(name, help, read) }
+	gauge("applied_index", "Log index of the last applied entry.", func() float64 { return float64(node.Board().State().Index()) })
+	gauge("tick_age_seconds", "How long ago this node applied a tick.", func() float64 { return node.TickAge().Seconds() })
+	gauge("items", "Items in the catalogue.", func() float64 { return float64(node.Board().State().Sizes().Items) })
+	gauge("locations", "Locations known.", func() float64 { return float64(node.Board().State().Sizes().Locations) })
+	gauge("reservations", "Reservations remembered.", func() float64 { return float64(node.Board().State().Sizes().Reservations) })
+	gauge("exceptions", "What waits for a person.", func() float64 { return float64(node.Board().State().Sizes().Exceptions) })
+	gauge("journal_index", "Log index of the last journalled entry.", func() float64 { return float64(node.Journal().Last()) })
+}

@@ -1,0 +1,122 @@
+package rehearse
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/shelfsync/shelfsync/protocol/api"
+)
+
+// settleWithin bounds how long everything on its way may take after healing.
+const settleWithin = 60 * time.Second
+
+// converge waits until every store has sent all it has and holds the hub's
+// newest word, every abandoned cart has expired, and the journal has it all.
+func (r *Run) converge(ctx context.Context) error {
+	began := time.Now()
+	if err := r.caughtUp(ctx); err != nil {
+		r.report.fail("not converged: " + err.Error())
+	}
+	r.report.Convergence.Seconds = seconds(time.Since(began))
+	return nil
+}
+
+// caughtUp waits until every store is linked, has nothing unsent and stands on
+// a base that nothing of its location has changed since.
+func (r *Run) caughtUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	for {
+		missing := r.missing(ctx)
+		if missing == "" {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("after %s: %s", settleWithin, missing)
+		}
+	}
+}
+
+// missing names the first thing that is still on its way, or nothing.
+func (r *Run) missing(ctx context.Context) string {
+	for location, s := range r.agents {
+		var status api.Status
+		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/status", &status); err != nil {
+			return location + " does not answer: " + err.Error()
+		}
+		if status.Link.State != "online" || status.Backlog.Operations > 0 {
+			return fmt.Sprintf("%s is %s with %d operations unsent: %s", location, status.Link.State, status.Backlog.Operations, status.Link.LastError)
+		}
+		if behind := r.behind(ctx, location, s); behind != "" {
+			return behind
+		}
+	}
+	held, err := r.heldCarts(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	if held > 0 {
+		return fmt.Sprintf("%d abandoned carts still hold units", held)
+	}
+	return ""
+}
+
+// behind compares a store's levels with the hub's.
+func (r *Run) behind(ctx context.Context, location string, s *store) string {
+	differs, _, err := r.compare(ctx, location, s)
+	switch {
+	case err != nil:
+		return err.Error()
+	case differs != "":
+		return differs
+	}
+	return ""
+}
+
+func (r *Run) heldCarts(ctx context.Context) (held int, err error) {
+	err = pages(ctx, r.client, r.at("/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
+		if record.State == "held" {
+			held++
+		}
+	})
+	return held, err
+}
+
+// compareItems bounds the items of one question to an agent.
+const compareItems = 200
+
+// compare reads all levels of a location from the hub and the same items from
+// its agent, and names the first difference.
+func (r *Run) compare(ctx context.Context, location string, s *store) (differs string, levels []api.Level, err error) {
+	err = pages(ctx, r.client, r.at("/v1/levels"), url.Values{"location": {location}}, func(l api.Level) { levels = append(levels, l) })
+	if err != nil {
+		return "", nil, err
+	}
+	for rest := levels; len(rest) > 0; {
+		slice := rest[:min(compareItems, len(rest))]
+		rest = rest[len(slice):]
+		query := url.Values{}
+		for i := range slice {
+			query.Add("item", slice[i].Item)
+		}
+		var answer api.AgentAvailability
+		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/availability?"+query.Encode(), &answer); err != nil {
+			return "", nil, err
+		}
+		if len(answer.Data) != len(slice) {
+			return fmt.Sprintf("%s answers %d of %d items", location, len(answer.Data), len(slice)), levels, nil
+		}
+		for i, have := range answer.Data {
+			want := slice[i]
+			if have.Item != want.Item || have.Sellable != want.Sellable || have.Reserved != want.Reserved || have.Damaged != want.Damaged || have.ReturnPending != want.ReturnPending {
+				return fmt.Sprintf("%s of %s: store says sellable %s, reserved %s, hub says sellable %s, reserved %s", want.Item, location,
+					have.Sellable, have.Reserved, want.Sellable, want.Reserved), levels, nil
+			}
+		}
+	}
+	return "", levels, nil
+}

@@ -1,0 +1,94 @@
+package rehearse
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shelfsync/shelfsync/protocol/api"
+)
+
+// feed follows the hub's feed as a channel would, and remembers when each
+// position had arrived.
+type feed struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	pages  []arrived // by position
+}
+
+type arrived struct {
+	index uint64
+	at    time.Time
+}
+
+func follow(address string) *feed {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &feed{cancel: cancel, done: make(chan struct{})}
+	go f.run(ctx, address) // stop waits
+	return f
+}
+
+// stop ends the feed; afterwards its pages may be read.
+func (f *feed) stop() {
+	f.cancel()
+	<-f.done
+}
+
+func (f *feed) run(ctx context.Context, address string) {
+	defer close(f.done)
+	after := ""
+	for ctx.Err() == nil {
+		after = f.read(ctx, "http://"+address+"/v1/feed?after="+after, after)
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// read follows one connection to its end and returns the position reached.
+func (f *feed) read(ctx context.Context, address, after string) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return after
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return after
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		if !strings.HasPrefix(lines.Text(), `{"kind":"through"`) {
+			continue
+		}
+		var line api.FeedLine
+		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			break
+		}
+		after = line.Position
+		f.pages = append(f.pages, arrived{indexOf(line.Position), time.Now()})
+	}
+	return after
+}
+
+func indexOf(position string) uint64 {
+	_, index, _ := strings.Cut(position, ".")
+	n, _ := strconv.ParseUint(index, 10, 64)
+	return n
+}
+
+// arrival is when the feed had told everything up to index.
+func (f *feed) arrival(index uint64) (time.Time, bool) {
+	i := sort.Search(len(f.pages), func(i int) bool { return f.pages[i].index >= index })
+	if i == len(f.pages) {
+		return time.Time{}, false
+	}
+	return f.pages[i].at, true
+}

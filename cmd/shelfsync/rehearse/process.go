@@ -1,0 +1,129 @@
+package rehearse
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Process is one real program of ours that a rehearsal starts, kills and starts
+// again on the same folder and port.
+type Process struct {
+	Name    string
+	Address string // where its HTTP API listens
+	binary  string
+	args    []string
+	log     string
+	command *exec.Cmd
+	exited  chan struct{}
+	stopped bool
+}
+
+// freePort asks the kernel for a port nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// Start runs the program; Ready waits until it answers.
+func (p *Process) Start() error {
+	out, err := os.OpenFile(p.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	defer out.Close()
+	p.command = exec.Command(p.binary, p.args...)
+	p.command.Stdout, p.command.Stderr = out, out
+	if err := p.command.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	exited := make(chan struct{})
+	p.exited = exited
+	go func(c *exec.Cmd) { _ = c.Wait(); close(exited) }(p.command) // Kill, Stop and Ready wait
+	return nil
+}
+
+// Ready waits until the program says that it can serve.
+func (p *Process) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	client := &http.Client{Timeout: time.Second}
+	for {
+		if response, err := client.Get("http://" + p.Address + "/readyz"); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-p.exited:
+			return fmt.Errorf("%s ended while starting; its last words are in %s: %s", p.Name, p.log, tail(p.log))
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not ready in time; its words are in %s: %s", p.Name, p.log, tail(p.log))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func tail(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text[max(0, len(text)-800):])
+}
+
+// Kill sends SIGKILL and reports whether it ended a running program.
+func (p *Process) Kill() bool {
+	select {
+	case <-p.exited:
+		return false // it was not running: no fault happened
+	default:
+	}
+	if p.command.Process.Kill() != nil {
+		return false
+	}
+	<-p.exited
+	return true
+}
+
+// Stop ends the program as an operator would, and for good after a while.
+func (p *Process) Stop() {
+	if p.command == nil {
+		return
+	}
+	_ = p.command.Process.Signal(os.Interrupt)
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+		p.Kill()
+	}
+}
+
+// programs finds the two programs beside this one, else builds them.
+func programs(ctx context.Context, dir string, say func(string)) (hub, agent string, err error) {
+	if self, err := os.Executable(); err == nil {
+		hub, agent = filepath.Join(filepath.Dir(self), "shelfsync-hub"), filepath.Join(filepath.Dir(self), "shelfsync-agent")
+		if runnable(hub) && runnable(agent) {
+			return hub, agent, nil
+		}
+	}
+	say("building shelfsync-hub and shelfsync-agent (the first time SQLite takes a minute)")
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
+		"github.com/shelfsync/shelfsync/cmd/shelfsync-hub", "github.com/shelfsync/shelfsync/cmd/shelfsync-agent")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return filepath.Join(dir, "shelfsync-hub"), filepath.Join(dir, "shelfsync-agent"), nil
+}
+
+func runnable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}

@@ -1,0 +1,102 @@
+package rehearse
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Answer is one answer that a till, a clerk or a channel received.
+type Answer struct {
+	Kind      string    `json:"kind"` // sale, return, exchange, damage, adjustment, stage, pick, reserve, confirm, release, opening
+	Location  string    `json:"location,omitempty"`
+	Till      string    `json:"till,omitempty"`
+	Receipt   string    `json:"receipt,omitempty"`
+	Operation string    `json:"operation,omitempty"`
+	Order     string    `json:"order,omitempty"` // reservation id
+	Status    int       `json:"status"`
+	State     string    `json:"state,omitempty"` // of the reservation
+	Lines     []Line    `json:"lines,omitempty"`
+	At        time.Time `json:"at"`
+	Took      float64   `json:"took_ms"`
+	Cut       bool      `json:"cut,omitempty"` // the store was cut off when it was answered
+}
+
+// Line is one line of an answered operation, in the words of the journal.
+type Line struct {
+	Kind        string `json:"kind"`
+	Item        string `json:"item"`
+	Thousandths int64  `json:"thousandths"`
+}
+
+// Record is everything that was answered, on disk before it counts. One
+// goroutine writes it; Close waits for that one.
+type Record struct {
+	in      chan *noted
+	done    chan error
+	answers []Answer
+}
+
+type noted struct {
+	answer Answer
+	kept   chan struct{}
+}
+
+// OpenRecord begins a record in dir.
+func OpenRecord(dir string) (*Record, error) {
+	file, err := os.Create(filepath.Join(dir, "answers.ndjson"))
+	if err != nil {
+		return nil, fmt.Errorf("open record: %w", err)
+	}
+	r := &Record{in: make(chan *noted, 256), done: make(chan error, 1)}
+	go func() { r.done <- r.write(file) }() // Close waits
+	return r, nil
+}
+
+// Note returns once the answer is on disk.
+func (r *Record) Note(a Answer) {
+	n := &noted{a, make(chan struct{})}
+	r.in <- n
+	<-n.kept
+}
+
+// Close ends the record and gives all answers, in the order they were kept.
+func (r *Record) Close() ([]Answer, error) {
+	close(r.in)
+	err := <-r.done
+	return r.answers, err
+}
+
+// write syncs whatever waits at once, then lets its callers go on.
+func (r *Record) write(file *os.File) error {
+	defer file.Close()
+	out := bufio.NewWriter(file)
+	encoder := json.NewEncoder(out)
+	for first := range r.in {
+		group := []*noted{first}
+		for len(r.in) > 0 && len(group) < cap(r.in) {
+			if next, open := <-r.in; open {
+				group = append(group, next)
+			}
+		}
+		for _, n := range group {
+			if err := encoder.Encode(n.answer); err != nil {
+				return fmt.Errorf("write record: %w", err)
+			}
+		}
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("write record: %w", err)
+		}
+		if err := file.Sync(); err != nil {
+			return fmt.Errorf("sync record: %w", err)
+		}
+		for _, n := range group {
+			r.answers = append(r.answers, n.answer)
+			close(n.kept)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package rehearse
+
+// Report is the one JSON object a rehearsal ends with. Each term:
+//
+//	acknowledged  operations (lines) whose till got an answer
+//	in_hub        of those, how many the hub's journal applied
+//	lost          acknowledged, but not in the hub, or with other lines
+//	doubled       applied more than once, or a receipt applied under two ids
+//	leaked        claims still open in the hub without an open order behind them
+//	oversold      units of confirmed or staged claims that ended short or that the
+//	              goods at their location do not cover at the end
+//	negative      levels whose sellable is below zero at the end
+//	conflicts     claims the hub let yield by rule; moved: those that found another place
+type Report struct {
+	Data struct {
+		Baskets       int `json:"baskets"`
+		Lines         int `json:"lines"`
+		Locations     int `json:"locations"`
+		Items         int `json:"items"`
+		NotPlayed     int `json:"not_played"`
+		NotUnderstood int `json:"not_understood"`
+	} `json:"data"`
+	Sales        Kept `json:"sales"`
+	Lines        Kept `json:"lines"`
+	Returns      Kept `json:"returns"`
+	Reservations struct {
+		Requested int `json:"requested"`
+		Accepted  int `json:"accepted"`
+		Short     int `json:"short"`
+		Fulfilled int `json:"fulfilled"`
+		Expired   int `json:"expired"`
+		Conflicts int `json:"conflicts"`
+		Moved     int `json:"moved"`
+		Leaked    int `json:"leaked"`
+	} `json:"reservations"`
+	OversoldUnits  float64 `json:"oversold_units"`
+	NegativeLevels int     `json:"negative_levels"`
+	Faults         struct {
+		StoresCut   int `json:"stores_cut"`
+		HubKills    int `json:"hub_kills"`
+		LeaderKills int `json:"leader_kills"`
+		AgentKills  int `json:"agent_kills"`
+		BadFrames   int `json:"bad_frames"`
+	} `json:"faults"`
+	Convergence struct {
+		Seconds            float64 `json:"seconds"`
+		HubHashesEqual     bool    `json:"hub_hashes_equal"`
+		AgentsEqualHub     bool    `json:"agents_equal_hub"`
+		MovementsSumToZero bool    `json:"movements_sum_to_zero"`
+	} `json:"convergence"`
+	LatencyMS struct {
+		SaleP50        float64 `json:"sale_p50"`
+		SaleP99        float64 `json:"sale_p99"`
+		ReservationP50 float64 `json:"reservation_p50"`
+		ReservationP99 float64 `json:"reservation_p99"`
+		SaleToFeedP50  float64 `json:"sale_to_feed_p50"`
+		SaleToFeedP99  float64 `json:"sale_to_feed_p99"`
+	} `json:"latency_ms"`
+	Seconds  float64  `json:"seconds"`
+	Verdict  string   `json:"verdict"`
+	Failures []string `json:"failures"`
+}
+
+// Kept counts what became of acknowledged operations or lines.
+type Kept struct {
+	Acknowledged int `json:"acknowledged"`
+	InHub        int `json:"in_hub"`
+	Lost         int `json:"lost"`
+	Doubled      int `json:"doubled"`
+}
+
+// maxFailures bounds the failures that a report spells out.
+const maxFailures = 50
+
+func (r *Report) fail(sentence string) {
+	if len(r.Failures) < maxFailures {
+		r.Failures = append(r.Failures, sentence)
+	}
+	r.Verdict = "fail"
+}

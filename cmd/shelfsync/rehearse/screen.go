@@ -1,0 +1,72 @@
+package rehearse
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// screen tells a person how far the rehearsal is. On a terminal the progress
+// line is written in place.
+type screen struct {
+	out      io.Writer
+	terminal bool
+}
+
+func newScreen(out io.Writer, terminal bool) *screen {
+	if out == nil {
+		out = io.Discard
+	}
+	return &screen{out, terminal}
+}
+
+func (s *screen) say(text string) { fmt.Fprintln(s.out, text) }
+
+// progress shows a line until the function it returns is called.
+func (s *screen) progress(line func() string) (stop func()) {
+	if !s.terminal {
+		return func() { s.say(line()) }
+	}
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() { // stop waits
+		defer close(ended)
+		for {
+			fmt.Fprintf(s.out, "\r%s\x1b[K", line())
+			select {
+			case <-end:
+				fmt.Fprintln(s.out)
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}
+
+// Table is the report for people.
+func (r *Report) Table(out io.Writer) {
+	row := func(name string, k Kept) {
+		fmt.Fprintf(out, "  %-10s %12d %10d %6d %8d\n", name, k.Acknowledged, k.InHub, k.Lost, k.Doubled)
+	}
+	fmt.Fprintf(out, "\n%d baskets, %d lines, %d locations, %d items (%d baskets not played, %d rows not understood)\n\n",
+		r.Data.Baskets, r.Data.Lines, r.Data.Locations, r.Data.Items, r.Data.NotPlayed, r.Data.NotUnderstood)
+	fmt.Fprintf(out, "  %-10s %12s %10s %6s %8s\n", "", "acknowledged", "in the hub", "lost", "doubled")
+	row("sales", r.Sales)
+	row("lines", r.Lines)
+	row("returns", r.Returns)
+	v := r.Reservations
+	fmt.Fprintf(out, "\n  reservations  %d asked, %d accepted, %d short, %d fulfilled, %d expired, %d conflicts, %d moved, %d leaked\n",
+		v.Requested, v.Accepted, v.Short, v.Fulfilled, v.Expired, v.Conflicts, v.Moved, v.Leaked)
+	fmt.Fprintf(out, "  at the end    %g units oversold, %d levels below zero\n", r.OversoldUnits, r.NegativeLevels)
+	f := r.Faults
+	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents; %d bad frames\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills, f.BadFrames)
+	c := r.Convergence
+	fmt.Fprintf(out, "  convergence   %.1f s; hub hashes equal %t, agents equal hub %t, movements sum to zero %t\n", c.Seconds, c.HubHashesEqual, c.AgentsEqualHub, c.MovementsSumToZero)
+	l := r.LatencyMS
+	fmt.Fprintf(out, "  latency, ms   sale %.1f / %.1f, reservation %.1f / %.1f, sale to feed %.1f / %.1f (p50 / p99)\n",
+		l.SaleP50, l.SaleP99, l.ReservationP50, l.ReservationP99, l.SaleToFeedP50, l.SaleToFeedP99)
+	fmt.Fprintf(out, "\n%s in %.1f s\n", r.Verdict, r.Seconds)
+	for _, failure := range r.Failures {
+		fmt.Fprintln(out, "  - "+failure)
+	}
+}
