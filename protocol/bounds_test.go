@@ -84,6 +84,7 @@ func TestRefused(t *testing.T) {
 		{"a text over its limit", operation, pack(t, "r", long), protocol.ErrTooLong},
 		{"too many lines", operation, pack(t, "l", lines), protocol.ErrTooLong},
 		{"too many candidates", entry, in(append([]byte{0x81, 0xa1, 'c', 0x91}, rawCommand(t, 5, reserve)...)), protocol.ErrTooLong},
+		{"a line without a kind", operation, []byte{0x81, 0xa1, 'l', 0x91, 0x80}, protocol.ErrRange},
 		{"a negative sequence", operation, pack(t, "s", -1), protocol.ErrRange},
 		{"a quantity beyond int64", operation, pack(t, "l", []any{map[string]any{"q": uint64(1 << 63)}}), protocol.ErrRange},
 		{"a kind beyond a byte", operation, pack(t, "l", []any{map[string]any{"k": 256}}), protocol.ErrRange},
@@ -180,7 +181,7 @@ func TestBombs(t *testing.T) {
 // TestManySmallValues: a list of empty values is the most that bytes can make of
 // themselves; its limit keeps that far below what a node has.
 func TestManySmallValues(t *testing.T) {
-	lines := append([]byte{0x81, 0xa1, 'l', 0xdc, 0x03, 0xe8}, bytes.Repeat([]byte{0x80}, 1000)...)
+	lines := append([]byte{0x81, 0xa1, 'l', 0xdc, 0x03, 0xe8}, bytes.Repeat([]byte{0x81, 0xa1, 'k', 1}, 1000)...)
 	if used := allocated(func() {
 		if op, err := protocol.DecodeOperation(lines); err != nil || len(op.Lines) != protocol.MaxBasketLines {
 			t.Errorf("%d lines, %v", len(op.Lines), err)

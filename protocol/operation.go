@@ -87,12 +87,22 @@ func readOperation(r *reader) (op stock.Operation) {
 		case 'u':
 			op.Reverses = r.str(MaxText)
 		case 'l':
-			r.list(MaxBasketLines, func() { op.Lines = append(op.Lines, readLine(r)) })
+			r.list(MaxBasketLines, func() { op.Lines = append(op.Lines, readBasketLine(r)) })
 		default:
 			r.unknown()
 		}
 	})
 	return op
+}
+
+// readBasketLine refuses a line without a kind: nothing would be the cheapest
+// way to fill a node's memory with lines.
+func readBasketLine(r *reader) stock.Line {
+	l := readLine(r)
+	if l.Kind == stock.NoKind {
+		r.fail(ErrRange)
+	}
+	return l
 }
 
 func readLine(r *reader) (l stock.Line) {

@@ -90,18 +90,16 @@ func run(ctx context.Context, settings config) error {
 	if err != nil {
 		return err
 	}
-	installation := kept.Head().Installation
 	metrics := serve.NewMetrics("shelfsync_agent")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	observe := observer(metrics)
-	server := agent.Start(ctx, store, agent.ServerConfig{Hubs: settings.Hub, Random: rand.Uint64, Log: log, Observed: observe})
+	server := agent.Start(ctx, store, agent.ServerConfig{Hubs: settings.Hub, Random: rand.Uint64, Log: log, Observed: till.Observe(metrics)})
 	go func() { // ends with the agent, which run waits for below
 		if err := server.Wait(); err != nil {
 			cancel(fmt.Errorf("storage failed; nothing more is recorded: %w", err))
 		}
 	}()
-	surface := till.New(till.Config{Store: server, Location: settings.Location, Installation: installation, Version: api.Version{Program: "shelfsync-agent", Version: version},
+	surface := till.New(till.Config{Store: server, Location: settings.Location, Version: api.Version{Program: "shelfsync-agent", Version: version},
 		Log: log, Metrics: metrics, Now: time.Now, Hosts: settings.Hosts, Disk: func() (api.Disk, error) { return room(settings.Data) }})
 	err = listen(ctx, settings, log, surface)
 	cancel(err)
@@ -115,16 +113,6 @@ func listen(ctx context.Context, settings config, log *slog.Logger, surface *ser
 	}
 	log.Info("agent is up", "location", settings.Location, "listen", listener.Addr().String(), "data", settings.Data)
 	return surface.Serve(ctx, listener)
-}
-
-// observer measures commits: how many sales share a sync, and how long it takes.
-func observer(metrics *serve.Metrics) func(int, time.Duration) {
-	took := metrics.Histogram("commit_seconds", "Time of one durable ledger commit.", []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .5, 2})
-	size := metrics.Histogram("commit_operations", "Operations that shared one commit.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512})
-	return func(group int, d time.Duration) {
-		took(d.Seconds())
-		size(float64(group))
-	}
 }
 
 // room is what is left on the ledger's disk, and how much the ledger has of it.

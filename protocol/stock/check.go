@@ -24,6 +24,11 @@ func (s *State) Check() error {
 		}
 	}
 	for l := range s.Locations() {
+		for _, ref := range l.claims.since(0) {
+			if r, ok := s.reservations.get(ref.reservation); !ok || int(ref.line) >= len(r.Lines) {
+				return errors.New("a claim at " + l.Code + " belongs to no reservation")
+			}
+		}
 		for item, level := range l.LevelsSince(0) {
 			if item >= s.nextItem {
 				return errors.New("level of unknown item " + strconv.Itoa(int(item)) + " at " + l.Code)

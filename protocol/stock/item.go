@@ -1,9 +1,6 @@
 package stock
 
-import (
-	"unicode"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // ItemNo and LocationNo are the dense numbers that the log gives to codes in
 // order of first mention; levels are arrays indexed by them.
@@ -35,16 +32,16 @@ type Alias struct {
 	Factor int64
 }
 
-// ValidCode reports whether code has 1 to MaxCode printable characters.
+// ValidCode reports whether code has 1 to MaxCode printable characters. What is
+// printable is written out here and never changes: the tables of package unicode
+// grow with each release, and two builds must judge a logged code alike.
 func ValidCode(code string) bool {
-	if !utf8.ValidString(code) {
-		return false
-	}
-	n := utf8.RuneCountInString(code)
+	n := 0
 	for _, r := range code {
-		if !unicode.IsPrint(r) {
-			return false
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == utf8.RuneError {
+			return false // controls, line separators, bytes that are not UTF-8
 		}
+		n++
 	}
 	return n >= 1 && n <= MaxCode
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,21 @@ func TestScripts(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { playScript(t, path) })
+	}
+}
+
+// TestDesignNamesEveryScript, so that the table of what is played stays whole.
+func TestDesignNamesEveryScript(t *testing.T) {
+	design, err := os.ReadFile("../DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.FieldsFunc(string(design), func(r rune) bool { return !(r == '_' || r >= 'a' && r <= 'z') })
+	paths, _ := filepath.Glob("testdata/*.txt")
+	for _, path := range paths {
+		if name := strings.TrimSuffix(filepath.Base(path), ".txt"); !slices.Contains(words, name) {
+			t.Errorf("DESIGN.md does not say what %s is about", name)
+		}
 	}
 }
 

@@ -1,0 +1,185 @@
+package till
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/shelfsync/shelfsync/agent"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/serve"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// stateWords are claim states as people at the counter say them.
+var stateWords = map[string]string{"held": "in a cart", "confirmed": "to set aside", "staged": "set aside"}
+
+var pageTemplate = template.Must(template.New("index.html").
+	Funcs(template.FuncMap{"state": func(name string) string { return stateWords[name] }}).
+	ParseFS(pageFiles, "page/index.html"))
+
+// page is everything the store's page shows.
+type page struct {
+	Location, Version, Position, Sentence, LastError string
+
+	State      state
+	Heard      when
+	Today      agent.Today
+	Last       *when
+	Asked      string
+	Fault      string
+	Found      *api.StoreItem
+	Claims     []api.StoreReservation
+	MoreClaims int
+	Operations []pageOperation
+	RefreshMS  int
+}
+
+// state is said by a colour, a mark and a word together.
+type state struct{ Colour, Mark, Word string }
+
+// when is a time as people say it, and exactly.
+type when struct{ Ago, Exact string }
+
+type pageOperation struct {
+	ID, Kind, Receipt, State string
+
+	At       when
+	Lines    int
+	Outcomes []string
+}
+
+func (t *till) routePage(s *serve.Server) {
+	s.Page("GET /{$}", http.HandlerFunc(t.page))
+	for name, media := range map[string]string{"style.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"} {
+		file, err := pageFiles.ReadFile("page/" + name)
+		if err != nil {
+			panic("the program was built without page/" + name)
+		}
+		s.Page("GET /assets/"+name, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			_, _ = w.Write(file) // a reader that has gone is no failure of ours
+		}))
+	}
+}
+
+func (t *till) page(w http.ResponseWriter, r *http.Request) {
+	p := page{Location: t.Location, Version: t.Version.Version, Asked: r.URL.Query().Get("item"), RefreshMS: protocol.PageRefreshMS}
+	if p.Asked != "" && !stock.ValidCode(p.Asked) {
+		p.Fault = "An item code has 1 to " + strconv.Itoa(stock.MaxCode) + " printable characters. Scan it again."
+	}
+	var listed api.Page[api.OperationRecord]
+	err := t.ask(r.Context(), func(a *agent.Agent) (err error) {
+		p.read(t, a)
+		listed, err = t.listed(a, protocol.PageOperations, "")
+		return err
+	})
+	if err != nil {
+		serve.Fail(w, r, err)
+		return
+	}
+	for i := range listed.Data {
+		p.Operations = append(p.Operations, t.pageOperation(&listed.Data[i]))
+	}
+	var out bytes.Buffer // so that a fault of the template is a whole problem, not half a page
+	if err := pageTemplate.Execute(&out, p); err != nil {
+		serve.Fail(w, r, fmt.Errorf("write the page: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = out.WriteTo(w) // a reader that has gone is no failure of ours
+}
+
+// read copies what the page shows, on the owner's goroutine.
+func (p *page) read(t *till, a *agent.Agent) {
+	link := a.Link()
+	backlog, oldest := a.Backlog()
+	p.State, p.Sentence = linkWords(link, backlog, oldest)
+	p.LastError = link.LastError
+	p.Position = position(a.Base())
+	if at, ever := a.AsOf(); ever {
+		p.Heard = t.when(at)
+	} else {
+		p.Heard = when{Ago: "before this program started"}
+	}
+	if p.Today = a.Today(); !p.Today.Last.IsZero() {
+		last := t.when(p.Today.Last)
+		p.Last = &last
+	}
+	if p.Asked != "" && p.Fault == "" {
+		item := storeItem(a.View(), p.Asked)
+		p.Found = &item
+	}
+	claims := a.View().Claims("")
+	p.MoreClaims = max(0, len(claims)-protocol.PageReservations)
+	p.Claims = storeReservations(claims[:len(claims)-p.MoreClaims])
+}
+
+// linkWords says how the store stands with the hub. Being offline is no error:
+// the store keeps selling.
+func linkWords(l agent.Link, backlog uint64, oldest time.Duration) (state, string) {
+	waiting := "Nothing is waiting."
+	switch {
+	case backlog == 1:
+		waiting = "1 operation is waiting, for " + span(oldest) + "."
+	case backlog > 1:
+		waiting = strconv.FormatUint(backlog, 10) + " operations are waiting, the oldest for " + span(oldest) + "."
+	}
+	switch {
+	case l.Online && backlog == 0:
+		return state{"fresh", "●", "Linked, everything sent"}, "The hub has everything this store recorded."
+	case l.Online:
+		return state{"fresh", "●", "Linked, sending"}, waiting + " They are on their way to the hub."
+	case l.Refused:
+		return state{"failing", "■", "The hub does not accept this store"}, waiting + " Keep selling: everything is kept here. Tell your IT what the hub said, below."
+	}
+	return state{"late", "▲", "Offline"}, "Offline since " + l.Since.Format("15:04") + ". " + waiting + " Keep selling."
+}
+
+// span is a length of time as people say it.
+func span(d time.Duration) string {
+	for _, step := range []struct {
+		unit time.Duration
+		word string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}} {
+		if d >= step.unit {
+			return strconv.FormatInt(int64(d/step.unit), 10) + " " + step.word
+		}
+	}
+	return strconv.FormatInt(int64(max(0, d)/time.Second), 10) + " s"
+}
+
+func (t *till) when(at time.Time) when {
+	now := t.Now()
+	exact := at.In(now.Location()).Format(time.RFC3339)
+	if d := now.Sub(at); d >= 0 && d < 5*time.Second {
+		return when{"just now", exact}
+	}
+	return when{span(now.Sub(at)) + " ago", exact}
+}
+
+// settledWords are the states of an operation as people say them.
+var settledWords = map[string]string{"settled": "has it", "pending": "waiting"}
+
+func (t *till) pageOperation(r *api.OperationRecord) pageOperation {
+	p := pageOperation{ID: r.ID, Kind: r.Kind, Receipt: r.Receipt, State: settledWords[r.State], At: t.when(r.At), Lines: len(r.Lines)}
+	for _, o := range r.Outcomes {
+		text := o.Effect
+		if o.Line > 0 {
+			text = "line " + strconv.FormatInt(o.Line, 10) + ": " + text
+		}
+		if o.Detail != "" {
+			text += " (" + o.Detail + ")"
+		}
+		p.Outcomes = append(p.Outcomes, text)
+	}
+	return p
+}

@@ -1,0 +1,148 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	snapshotsFolder   = "snapshots" // the library's name
+	retainedSnapshots = 3
+)
+
+// snapshots keeps the newest snapshots, each read back before the log below it
+// may go.
+type snapshots struct {
+	raft.SnapshotStore
+	folder string
+}
+
+func openSnapshots(dir string, log *bridge) (snapshots, error) {
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, retainedSnapshots, log)
+	if err != nil {
+		return snapshots{}, fmt.Errorf("open snapshots: %w", err)
+	}
+	return snapshots{files, filepath.Join(dir, snapshotsFolder)}, nil
+}
+
+// Create begins a snapshot whose Close verifies it.
+func (s snapshots) Create(version raft.SnapshotVersion, index, term uint64, members raft.Configuration, membersIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(version, index, term, members, membersIndex, transport)
+	if err != nil {
+		return nil, err
+	}
+	return verifiedSink{sink, s}, nil
+}
+
+type verifiedSink struct {
+	raft.SnapshotSink
+	store snapshots
+}
+
+// Close finishes the snapshot and reads it back whole; one that cannot be read
+// is removed, and the log stays as it is.
+func (s verifiedSink) Close() error {
+	if err := s.SnapshotSink.Close(); err != nil {
+		return err
+	}
+	if err := s.store.verify(s.ID()); err != nil {
+		return errors.Join(fmt.Errorf("read back snapshot %s: %w", s.ID(), err), os.RemoveAll(filepath.Join(s.store.folder, s.ID())))
+	}
+	return nil
+}
+
+// verify reads a snapshot and compares its checksum.
+func (s snapshots) verify(id string) error {
+	_, content, err := s.Open(id)
+	if err != nil {
+		return err
+	}
+	return content.Close()
+}
+
+// newest is the index of the newest snapshot that was ever finished here, sound
+// or not: its folder's name tells (term-index-milliseconds).
+func (s snapshots) newest() (index uint64, err error) {
+	folders, err := os.ReadDir(s.folder)
+	if err != nil {
+		return 0, fmt.Errorf("list snapshots: %w", err)
+	}
+	for _, folder := range folders {
+		parts := strings.Split(folder.Name(), "-")
+		if len(parts) != 3 || strings.HasSuffix(folder.Name(), ".tmp") {
+			continue
+		}
+		if n, err := strconv.ParseUint(parts[1], 10, 64); err == nil {
+			index = max(index, n)
+		}
+	}
+	return index, nil
+}
+
+// sound is the newest snapshot that can be read; zero if there is none.
+func (s snapshots) sound() (raft.SnapshotMeta, error) {
+	list, err := s.List()
+	if err != nil {
+		return raft.SnapshotMeta{}, fmt.Errorf("list snapshots: %w", err)
+	}
+	for _, meta := range list {
+		if s.verify(meta.ID) == nil {
+			return *meta, nil
+		}
+	}
+	return raft.SnapshotMeta{}, nil
+}
+
+// join makes sure that snapshot and log together hold everything this node ever
+// had, before the library looks at them: it would start with a hole.
+func join(s snapshots, log entryLog) error {
+	newest, err := s.newest()
+	if err != nil {
+		return err
+	}
+	sound, err := s.sound()
+	if err != nil {
+		return err
+	}
+	first, err := log.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("find begin of log: %w", err)
+	}
+	last, err := log.LastIndex()
+	if err != nil {
+		return fmt.Errorf("find end of log: %w", err)
+	}
+	if sound.Index < newest && last < newest {
+		return fmt.Errorf("the snapshot at entry %d is damaged, and the log ends before it at %d: wipe this node's folder and let it join again, or restore a backup", newest, last)
+	}
+	if last > 0 && first > sound.Index+1 {
+		return fmt.Errorf("the log begins at entry %d, and the newest sound snapshot ends at %d: wipe this node's folder and let it join again, or restore a backup", first, sound.Index)
+	}
+	return dropBelow(sound, log, first, last)
+}
+
+// dropBelow clears a log that a just installed snapshot has replaced, where the
+// process ended before the library did it.
+func dropBelow(sound raft.SnapshotMeta, log entryLog, first, last uint64) error {
+	if sound.Index == 0 || last == 0 {
+		return nil
+	}
+	replaced := last < sound.Index
+	if !replaced && first <= sound.Index {
+		var at raft.Log
+		if err := log.GetLog(sound.Index, &at); err != nil {
+			return fmt.Errorf("compare log with snapshot: %w", err)
+		}
+		replaced = at.Term != sound.Term
+	}
+	if !replaced {
+		return nil
+	}
+	return log.DeleteRange(first, last)
+}

@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	transportPool    = 3
+	transportTimeout = 10 * time.Second
+	rpcsInFlight     = 2
+)
+
+// transport carries the library's requests between nodes.
+type transport interface {
+	raft.Transport
+	Close() error
+}
+
+// streams makes connections by the functions that were handed in.
+type streams struct {
+	net.Listener
+	dial func(address string, timeout time.Duration) (net.Conn, error)
+}
+
+// Dial implements raft.StreamLayer.
+func (s streams) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	return s.dial(string(address), timeout)
+}
+
+// openTransport listens, or gives a node that no other can reach.
+func openTransport(config Config, log *bridge) (transport, error) {
+	if config.Listen == "" {
+		_, alone := raft.NewInmemTransport("")
+		return alone, nil
+	}
+	listener, err := config.ListenOn(config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", config.Listen, err)
+	}
+	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{Logger: log, Stream: streams{listener, config.Dial},
+		MaxPool: transportPool, MaxRPCsInFlight: rpcsInFlight, Timeout: transportTimeout})
+	return &filtered{inner, make(chan raft.RPC), make(chan struct{})}, nil
+}
+
+// filtered keeps snapshots away that are older than the state here. The library
+// would install one, go back behind what it has acknowledged, and with a log
+// that takes no gap lose its tail.
+type filtered struct {
+	*raft.NetworkTransport
+	passed  chan raft.RPC
+	stopped chan struct{}
+}
+
+// Consumer is where the library takes its requests from.
+func (f *filtered) Consumer() <-chan raft.RPC { return f.passed }
+
+// loop passes requests on until the node has stopped.
+func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, term func() uint64) {
+	for {
+		select {
+		case rpc := <-f.NetworkTransport.Consumer():
+			install, ok := rpc.Command.(*raft.InstallSnapshotRequest)
+			if !ok || !stale(install) {
+				f.pass(rpc)
+				continue
+			}
+			// Success moves the leader on to the entries after the snapshot.
+			_, err := io.Copy(io.Discard, rpc.Reader)
+			rpc.Respond(&raft.InstallSnapshotResponse{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Term: term(), Success: err == nil}, err)
+		case <-f.stopped:
+			return
+		}
+	}
+}
+
+func (f *filtered) pass(rpc raft.RPC) {
+	select {
+	case f.passed <- rpc:
+	case <-f.stopped:
+	}
+}
+
+// Close ends the connections and the filter. The library closes its transport
+// when it ends, and a node that fails to start closes it again.
+func (f *filtered) Close() error {
+	select {
+	case <-f.stopped:
+	default:
+		close(f.stopped)
+	}
+	return f.NetworkTransport.Close()
+}
+
+// stale reports whether everything in a snapshot is here already: it is applied,
+// or stands in a log that reaches back to what is applied.
+func (r *Raft) stale(install *raft.InstallSnapshotRequest) bool {
+	if install.Term < r.raft.CurrentTerm() {
+		return false // the library refuses it
+	}
+	applied := r.raft.AppliedIndex()
+	if install.LastLogIndex <= applied {
+		return true
+	}
+	first, err := r.folder.log.FirstIndex()
+	if err != nil || first == 0 || first > applied+1 {
+		return false
+	}
+	var at raft.Log
+	err = r.folder.log.GetLog(install.LastLogIndex, &at)
+	return err == nil && at.Term == install.LastLogTerm
+}
