@@ -46,7 +46,12 @@ var (
 
 // Propose queues one command; answer is called once, on the hub's goroutine.
 func (h *Hub) Propose(command stock.Command, answer func(stock.Result, uint64, error)) {
-	h.enqueue(waiting{command: protocol.EncodeCommand(command), answer: answer}, true)
+	encoded := protocol.EncodeCommand(command)
+	if err := protocol.CheckCommand(encoded); err != nil {
+		answer(stock.Result{Code: stock.Invalid, Text: err.Error()}, h.board.State().Index(), nil)
+		return
+	}
+	h.enqueue(waiting{command: encoded, answer: answer}, true)
 }
 
 func (h *Hub) enqueue(w waiting, live bool) {

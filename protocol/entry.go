@@ -91,6 +91,17 @@ func EncodeCommand(c stock.Command) Command {
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
 }
 
+// CheckCommand walks an encoded command as every node will. What it refuses must
+// not be proposed: an entry that cannot be read stops them all.
+func CheckCommand(c Command) error {
+	if len(c) > MaxCommandBytes {
+		return ErrTooLong
+	}
+	r := newReader(c)
+	readCommand(r)
+	return r.finish()
+}
+
 func command(kind uint64, body func(f *fields)) Command {
 	w := newWriter()
 	w.object(func(f *fields) {

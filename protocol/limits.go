@@ -183,3 +183,6 @@ const (
 // log (hub/cluster). It stays below raft's queue of 64, so that offering an
 // entry never blocks.
 const MaxLogProposals = 48
+
+// MaxCommandBytes bounds one command, so that it always finds room in an entry.
+const MaxCommandBytes = MaxEntryBytes / 2

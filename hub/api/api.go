@@ -123,6 +123,9 @@ func (r routes) do(ctx context.Context, command stock.Command) (stock.Result, ui
 	if err != nil {
 		return stock.Result{}, 0, logProblem(err)
 	}
+	if results[0].Code == stock.Invalid {
+		return stock.Result{}, 0, shapes.Invalid(shapes.FieldError{Path: "body", Message: results[0].Text})
+	}
 	return results[0], index, nil
 }
 

@@ -26,6 +26,9 @@ import (
 //go:embed status.html
 var statusHTML string
 
+//go:embed status.css
+var statusCSS []byte
+
 var statusPage = template.Must(template.New("status").Parse(statusHTML))
 
 // Hub is what the pages need of a running hub; *hub.Server is one.
@@ -39,7 +42,14 @@ type Hub interface {
 
 // Register adds the pages to a server.
 func Register(s *serve.Server, h Hub) {
+	s.Page("GET /status.css", http.HandlerFunc(style))
 	s.Page("GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { status(w, r, h) }))
+}
+
+// style is a file of its own: the pages' content policy allows no inline style.
+func style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = w.Write(statusCSS) // a reader that left needs no answer
 }
 
 // mark is a state with its word and its sign; colour never stands alone.

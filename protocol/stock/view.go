@@ -165,7 +165,7 @@ func (v *View) Unfold(op *Operation) { v.fold(op, -1) }
 func (v *View) fold(op *Operation, sign Quantity) {
 	for i := range op.Lines {
 		line := &op.Lines[i]
-		if line.Kind.Moves() {
+		if line.Kind.Moves() && (line.Item != "" || movements[line.Kind].creates) { // else it is parked: without effect
 			from, to, q := line.Legs(op.Reverses != "")
 			d := v.pending[line.Code()]
 			d.level.book(from, -sign*q)
