@@ -56,9 +56,16 @@ type guardedLog struct {
 	fuse *fuse
 }
 
-// GetLog never returns damage as an entry.
+// GetLog never returns damage as an entry, nor one that was deleted: v0.4.2 still
+// reads those from its newest segment.
 func (g guardedLog) GetLog(index uint64, l *raft.Log) error {
-	err := g.entryLog.GetLog(index, l)
+	first, err := g.FirstIndex()
+	if err == nil && index < first {
+		return raft.ErrLogNotFound
+	}
+	if err == nil {
+		err = g.entryLog.GetLog(index, l)
+	}
 	if errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, wal.ErrClosed) {
 		return err
 	}

@@ -135,7 +135,7 @@ func (r *Raft) open(config Config, settings *raft.Config, log *bridge) (err erro
 // start hands everything to the library. What blew the fuse meanwhile is told
 // rather than what the library made of it.
 func (r *Raft) start(settings *raft.Config) error {
-	if err := join(r.folder.snapshots, r.folder.log); err != nil {
+	if err := join(r.folder.snapshots, r.folder.log, settings.Logger); err != nil {
 		return err
 	}
 	cached, err := raft.NewLogCache(logCache, r.folder.log)

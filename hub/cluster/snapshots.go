@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
@@ -66,47 +69,51 @@ func (s snapshots) verify(id string) error {
 	return content.Close()
 }
 
-// newest is the index of the newest snapshot that was ever finished here, sound
-// or not: its folder's name tells (term-index-milliseconds).
-func (s snapshots) newest() (index uint64, err error) {
+// survey is what a start finds in the folder of snapshots.
+type survey struct {
+	sound   raft.SnapshotMeta // the newest that can be read; zero if there is none
+	newest  uint64            // where the newest ended that was ever finished
+	damaged []string          // those newer than the sound one
+}
+
+// survey looks from the newest snapshot down; a snapshot's name tells where it
+// ends (term-index-milliseconds) even if nothing in it can be read.
+func (s snapshots) survey() (found survey, err error) {
 	folders, err := os.ReadDir(s.folder)
 	if err != nil {
-		return 0, fmt.Errorf("list snapshots: %w", err)
+		return found, fmt.Errorf("list snapshots: %w", err)
 	}
+	ends := map[string]uint64{}
+	var ids []string
 	for _, folder := range folders {
 		parts := strings.Split(folder.Name(), "-")
 		if len(parts) != 3 || strings.HasSuffix(folder.Name(), ".tmp") {
 			continue
 		}
-		if n, err := strconv.ParseUint(parts[1], 10, 64); err == nil {
-			index = max(index, n)
+		if index, err := strconv.ParseUint(parts[1], 10, 64); err == nil {
+			ids, ends[folder.Name()] = append(ids, folder.Name()), index
+			found.newest = max(found.newest, index)
 		}
 	}
-	return index, nil
-}
-
-// sound is the newest snapshot that can be read; zero if there is none.
-func (s snapshots) sound() (raft.SnapshotMeta, error) {
-	list, err := s.List()
-	if err != nil {
-		return raft.SnapshotMeta{}, fmt.Errorf("list snapshots: %w", err)
-	}
-	for _, meta := range list {
-		if s.verify(meta.ID) == nil {
-			return *meta, nil
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(ends[b], ends[a]) })
+	for _, id := range ids {
+		meta, content, err := s.Open(id)
+		if err != nil {
+			found.damaged = append(found.damaged, id)
+			continue
 		}
+		found.sound = *meta
+		return found, content.Close()
 	}
-	return raft.SnapshotMeta{}, nil
+	return found, nil
 }
 
 // join makes sure that snapshot and log together hold everything this node ever
-// had, before the library looks at them: it would start with a hole.
-func join(s snapshots, log entryLog) error {
-	newest, err := s.newest()
-	if err != nil {
-		return err
-	}
-	sound, err := s.sound()
+// had, before the library looks at them: it would start with a hole. Damaged
+// snapshots that the log makes up for are removed, for the library stumbles over
+// them.
+func join(s snapshots, log entryLog, note hclog.Logger) error {
+	found, err := s.survey()
 	if err != nil {
 		return err
 	}
@@ -118,13 +125,19 @@ func join(s snapshots, log entryLog) error {
 	if err != nil {
 		return fmt.Errorf("find end of log: %w", err)
 	}
-	if sound.Index < newest && last < newest {
-		return fmt.Errorf("the snapshot at entry %d is damaged, and the log ends before it at %d: wipe this node's folder and let it join again, or restore a backup", newest, last)
+	if found.sound.Index < found.newest && last < found.newest {
+		return fmt.Errorf("the snapshot at entry %d is damaged, and the log ends before it at %d: wipe this node's folder and let it join again, or restore a backup", found.newest, last)
 	}
-	if last > 0 && first > sound.Index+1 {
-		return fmt.Errorf("the log begins at entry %d, and the newest sound snapshot ends at %d: wipe this node's folder and let it join again, or restore a backup", first, sound.Index)
+	if last > 0 && first > found.sound.Index+1 {
+		return fmt.Errorf("the log begins at entry %d, and the newest sound snapshot ends at %d: wipe this node's folder and let it join again, or restore a backup", first, found.sound.Index)
 	}
-	return dropBelow(sound, log, first, last)
+	for _, id := range found.damaged {
+		note.Error("a snapshot is damaged and is removed; the log still holds what it held", "snapshot", id)
+		if err := os.RemoveAll(filepath.Join(s.folder, id)); err != nil {
+			return fmt.Errorf("remove damaged snapshot: %w", err)
+		}
+	}
+	return dropBelow(found.sound, log, first, last)
 }
 
 // dropBelow clears a log that a just installed snapshot has replaced, where the

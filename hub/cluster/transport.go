@@ -93,7 +93,9 @@ func (f *filtered) Close() error {
 	default:
 		close(f.stopped)
 	}
-	return f.NetworkTransport.Close()
+	err := f.NetworkTransport.Close()
+	f.CloseStreams() // the library leaves its own connections to others open
+	return err
 }
 
 // stale reports whether everything in a snapshot is here already: it is applied,

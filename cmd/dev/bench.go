@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shelfsync/shelfsync/cmd/dev/bench"
+)
+
+func benchCommand() *cobra.Command {
+	var quick, asJSON bool
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "bench [name…]",
+		Short: "Measure what the product promises: " + strings.Join(bench.Names(), ", "),
+		Long: "Builds the programs, runs them on the disk of --dir and prints every figure with its rounds.\n" +
+			"Nothing is asserted on time: what loses is printed last, and the exit code is 0.",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			root, err := moduleRoot()
+			if err != nil {
+				return err
+			}
+			programs, err := os.MkdirTemp("", "shelfsync-programs-")
+			if err != nil {
+				return fmt.Errorf("make a folder for the programs: %w", err)
+			}
+			defer os.RemoveAll(programs)
+			fmt.Fprintln(cmd.ErrOrStderr(), "building the programs")
+			build := exec.CommandContext(ctx, "go", "build", "-o", programs+string(filepath.Separator), "./cmd/shelfsync-hub", "./cmd/shelfsync-agent")
+			build.Dir, build.Stderr = root, cmd.ErrOrStderr()
+			if err := build.Run(); err != nil {
+				return fmt.Errorf("build the programs: %w", err)
+			}
+			report, err := bench.Run(ctx, bench.Options{Names: names, Quick: quick, Programs: programs, Dir: dir, Commit: commit(root), Progress: cmd.ErrOrStderr()})
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				return report.Table(cmd.OutOrStdout())
+			}
+			out := json.NewEncoder(cmd.OutOrStdout())
+			out.SetIndent("", "  ")
+			return out.Encode(report)
+		},
+	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "fewer rounds and operations: under half a minute, the shape and not the figures")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&dir, "dir", os.TempDir(), "folder on the disk to measure")
+	return cmd
+}

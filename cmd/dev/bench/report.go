@@ -1,0 +1,134 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+)
+
+// Report is all that was measured.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Commit  string   `json:"commit"`
+	Quick   bool     `json:"quick"`
+	Seconds float64  `json:"seconds"`
+	Rows    []Row    `json:"rows"`
+	Losing  []Losing `json:"losing"`
+}
+
+// Machine is where it was measured; others may have been using it.
+type Machine struct {
+	CPUs       int    `json:"cpus"`
+	Platform   string `json:"platform"`
+	Go         string `json:"go"`
+	Filesystem string `json:"filesystem"`
+}
+
+// Row is one measurement.
+type Row struct {
+	Name    string   `json:"name"`
+	Method  []string `json:"method"`
+	Figures []Figure `json:"figures"`
+}
+
+// Figure is one quantity, with its value in each round.
+type Figure struct {
+	Name    string    `json:"name"`
+	Unit    string    `json:"unit"`
+	Rounds  []float64 `json:"rounds"`
+	Median  float64   `json:"median"`
+	Min     float64   `json:"min"`
+	Max     float64   `json:"max"`
+	Target  string    `json:"target,omitempty"`  // what it is held against
+	Verdict string    `json:"verdict,omitempty"` // pass or miss of a promise, wins or loses of a comparison
+}
+
+// Losing names a figure that misses a promise or loses a comparison.
+type Losing struct {
+	Row     string  `json:"row"`
+	Figure  string  `json:"figure"`
+	Median  float64 `json:"median"`
+	Worst   float64 `json:"worst"`
+	Unit    string  `json:"unit"`
+	Target  string  `json:"target"`
+	Verdict string  `json:"verdict"`
+}
+
+// figure is a quantity measured once in each round.
+func figure(name, unit string, rounds []float64) Figure {
+	return Figure{Name: name, Unit: unit, Rounds: rounds, Median: median(rounds), Min: percentile(rounds, 0), Max: percentile(rounds, 100)}
+}
+
+// promised holds the worst round against a bound that the product promises.
+func (f Figure) promised(below float64) Figure {
+	f.Target, f.Verdict = "promise: below "+short(below), "pass"
+	if !(f.Max < below) {
+		f.Verdict = "miss"
+	}
+	return f
+}
+
+// compared holds the median against what it is better to be above.
+func (f Figure) compared(above float64) Figure {
+	f.Target, f.Verdict = "above "+short(above), "wins"
+	if !(f.Median > above) {
+		f.Verdict = "loses"
+	}
+	return f
+}
+
+func (r *Report) add(row Row) {
+	r.Rows = append(r.Rows, row)
+	for _, f := range row.Figures {
+		switch f.Verdict {
+		case "miss":
+			r.Losing = append(r.Losing, Losing{row.Name, f.Name, f.Median, f.Max, f.Unit, f.Target, f.Verdict})
+		case "loses":
+			r.Losing = append(r.Losing, Losing{row.Name, f.Name, f.Median, f.Min, f.Unit, f.Target, f.Verdict})
+		}
+	}
+}
+
+// Table is the report for people.
+func (r *Report) Table(out io.Writer) error {
+	fmt.Fprintf(out, "\n%d CPUs, %s, %s, %s; commit %s; %.0f s", r.Machine.CPUs, r.Machine.Platform, r.Machine.Go, r.Machine.Filesystem, r.Commit, r.Seconds)
+	if r.Quick {
+		fmt.Fprint(out, "; quick: the shape, not the figures")
+	}
+	fmt.Fprintln(out)
+	for _, row := range r.Rows {
+		fmt.Fprintf(out, "\n%s\n", row.Name)
+		for _, line := range row.Method {
+			fmt.Fprintln(out, "  "+line)
+		}
+		fmt.Fprintln(out)
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "  figure\tmedian\tunit\tmin..max\trounds\ttarget\t")
+		for _, f := range row.Figures {
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%s..%s\t%d\t%s\t%s\n", f.Name, short(f.Median), f.Unit, short(f.Min), short(f.Max), len(f.Rounds), f.Target, f.Verdict)
+		}
+		if err := table.Flush(); err != nil {
+			return fmt.Errorf("print the table: %w", err)
+		}
+	}
+	fmt.Fprintln(out)
+	for _, l := range r.Losing {
+		fmt.Fprintf(out, "%s: %s %s: median %s, worst %s %s, %s\n", l.Verdict, l.Row, l.Figure, short(l.Median), short(l.Worst), l.Unit, l.Target)
+	}
+	if len(r.Losing) == 0 {
+		fmt.Fprintln(out, "no row loses")
+	}
+	return nil
+}
+
+// short writes a figure with as many decimals as mean something.
+func short(v float64) string {
+	switch {
+	case v >= 100 || v <= -100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 10 || v <= -10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
