@@ -111,4 +111,6 @@ var (
 	ErrForked  = errors.New("the position is not of this ledger's history")
 	ErrDamaged = errors.New("an operation's bytes do not match its chain")
 	ErrInUse   = errors.New("another program uses this ledger")
+
+	errKeyTwice = errors.New("an idempotency key is used twice")
 )
