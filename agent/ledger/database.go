@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"database/sql/driver"
 	_ "embed"
 	"errors"
@@ -40,7 +41,7 @@ var promised = map[string]string{"synchronous": "3", "journal_mode": "wal", "wal
 // any write sticks.
 type database struct {
 	conn     *sqlite3.SQLiteConn
-	prepared map[string]driver.Stmt
+	prepared map[string]*sqlite3.SQLiteStmt
 	lock     *os.File
 	failed   error
 }
@@ -132,7 +133,7 @@ func connect(path string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]driver.Stmt{}}
+	d := &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}
 	for _, pragma := range pragmas {
 		if _, err := d.text("PRAGMA " + pragma); err != nil { // some answer with a row
 			return nil, errors.Join(fmt.Errorf("set %s: %w", pragma, err), d.Close())
@@ -171,15 +172,27 @@ func (d *database) verify() error {
 }
 
 // statement prepares a text once.
-func (d *database) statement(text string) (driver.Stmt, error) {
+func (d *database) statement(text string) (*sqlite3.SQLiteStmt, error) {
 	if s, ok := d.prepared[text]; ok {
 		return s, nil
 	}
-	s, err := d.conn.Prepare(text)
-	if err == nil {
-		d.prepared[text] = s
+	prepared, err := d.conn.Prepare(text)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s := prepared.(*sqlite3.SQLiteStmt)
+	d.prepared[text] = s
+	return s, nil
+}
+
+// named numbers values as the driver wants them. A context that never ends
+// costs no goroutine there.
+func named(values []driver.Value) []driver.NamedValue {
+	list := make([]driver.NamedValue, len(values))
+	for i, v := range values {
+		list[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return list
 }
 
 // exec runs a statement that returns nothing.
@@ -191,7 +204,7 @@ func (d *database) exec(text string, values ...driver.Value) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Exec(values) //nolint:staticcheck // the driver's own call: no context, no goroutine behind it
+	_, err = s.ExecContext(context.Background(), named(values))
 	return err
 }
 
@@ -202,7 +215,7 @@ func (d *database) query(row func([]driver.Value) error, text string, values ...
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(values) //nolint:staticcheck // as in exec
+	rows, err := s.QueryContext(context.Background(), named(values))
 	if err != nil {
 		return err
 	}

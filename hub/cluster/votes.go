@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // votes is the little that a node must never forget: its term, and whom it
@@ -34,7 +35,7 @@ var errNoValue = errors.New("not found")
 // openVotes also locks the folder: no two processes run on one.
 func openVotes(dir string, f *fuse) (*votes, error) {
 	db, err := bbolt.Open(filepath.Join(dir, votesFile), 0o600, &bbolt.Options{Timeout: lockPatient})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open %s: another process runs on this folder: stop it first", votesFile)
 	}
 	if err != nil {

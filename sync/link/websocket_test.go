@@ -117,8 +117,10 @@ func TestARefusedDialSaysWhatTheHubSaid(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"busy":       {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "too many stores", 503) }, "503 Service Unavailable: too many stores"},
-		"elsewhere":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, "302 Found"},
+		"busy": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "too many stores", http.StatusServiceUnavailable)
+		}, "503 Service Unavailable: too many stores"},
+		"elsewhere":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, "302 Found"},
 		"not a hub":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, "200 OK: hello"},
 		"other kind": {plainUpgrade, ErrSubprotocol.Error()},
 	}

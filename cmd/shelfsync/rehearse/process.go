@@ -21,7 +21,6 @@ type Process struct {
 	log     string
 	command *exec.Cmd
 	exited  chan struct{}
-	stopped bool
 }
 
 // freePort asks the kernel for a port nobody listens on.
