@@ -165,12 +165,6 @@ const (
 const MaxSnapshotRow = 64 << 20
 
 const (
-	// MaxEntriesInFlight bounds the entries that one node may have on their way
-	// into the log at once; the hub keeps fewer, tools and tests may ask for more.
-	MaxEntriesInFlight = 256
-)
-
-const (
 	// JournalSegmentBytes is the size at which a journal segment is sealed: small
 	// enough to drop by policy, large enough that a year is some hundred files.
 	JournalSegmentBytes = 64 << 20

@@ -29,9 +29,15 @@ func (b *bridge) Log(level hclog.Level, message string, args ...any) {
 	if to == slog.LevelInfo {
 		to = slog.LevelDebug
 	}
-	for i := range args {
-		if f, ok := args[i].(hclog.Format); ok && len(f) > 0 {
-			args[i] = fmt.Sprintf(fmt.Sprint(f[0]), f[1:]...)
+	args = append([]any(nil), args...) // the caller keeps its own
+	for i, arg := range args {
+		switch of := arg.(type) {
+		case hclog.Format:
+			if len(of) > 0 {
+				args[i] = fmt.Sprintf(fmt.Sprint(of[0]), of[1:]...)
+			}
+		case fmt.Stringer:
+			args[i] = of.String()
 		}
 	}
 	b.to.Log(context.Background(), to, message, append([]any{"component", b.name}, args...)...)

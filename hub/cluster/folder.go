@@ -89,12 +89,15 @@ func openFolder(dir string, log *bridge, fuse *fuse) (*folder, error) {
 	return f, nil
 }
 
+// remedy is what helps a node whose folder lacks something it once had.
+const remedy = "wipe this node's folder and let it join again, or restore a backup"
+
 // whole refuses a folder that has lost a part: the library would begin anew and
 // vote twice, or forget what it had acknowledged.
 func whole(dir string) error {
 	for _, part := range []string{votesFile, filepath.Join(logFolder, "wal-meta.db"), snapshotsFolder} {
 		if _, err := os.Stat(filepath.Join(dir, part)); err != nil {
-			return fmt.Errorf("the log's folder has lost a part: wipe it and let this node join again, or restore a backup: %w", err)
+			return fmt.Errorf("the log's folder has lost a part: %w: %s", err, remedy)
 		}
 	}
 	return nil

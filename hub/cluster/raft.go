@@ -27,7 +27,7 @@ type Config struct {
 	TrailingLogs, SnapshotThreshold uint64
 	SnapshotInterval                time.Duration
 	// Heartbeat is how long silence of the leader is borne before an election;
-	// zero: 1 s, or 50 ms for a node that is alone.
+	// zero: 1 s, or 50 ms for a node that is alone. Say 1 s before others join.
 	Heartbeat time.Duration
 	// Fatal is told once why the node cannot go on; it may return, and then the
 	// node answers nothing as done any more. nil: panic.
@@ -64,16 +64,16 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// settings are the library's; each that is not its default has a reason in the
-// package's notes.
+// settings are the library's.
 func (c Config) settings(log *bridge) *raft.Config {
 	s := raft.DefaultConfig()
-	s.ProtocolVersion = raft.ProtocolVersionMax // 3: members are known by id
-	s.HeartbeatTimeout, s.ElectionTimeout, s.LeaderLeaseTimeout = c.Heartbeat, c.Heartbeat, max(c.Heartbeat/2, 5*time.Millisecond)
-	s.MaxAppendEntries = 64
-	s.BatchApplyCh = true // with fewer slots than entries in it, Propose never blocks
+	s.ProtocolVersion = raft.ProtocolVersionMax // members are known by id, not by address
+	s.HeartbeatTimeout, s.ElectionTimeout = c.Heartbeat, c.Heartbeat
+	s.LeaderLeaseTimeout = max(c.Heartbeat/2, 5*time.Millisecond) // a leader that is cut off gives up before another is elected
+	s.MaxAppendEntries = 64                                       // 1 MiB a request at 16 KiB an entry
+	s.BatchApplyCh = true                                         // group commit; and with fewer slots than its room, Propose never blocks
 	s.TrailingLogs, s.SnapshotThreshold, s.SnapshotInterval = c.TrailingLogs, c.SnapshotThreshold, c.SnapshotInterval
-	s.NoSnapshotRestoreOnStart = false // state and index come from one place
+	s.NoSnapshotRestoreOnStart = false // state and index always come from one place
 	s.NoLegacyTelemetry = true
 	s.Logger = log
 	return s

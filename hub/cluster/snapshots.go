@@ -35,7 +35,8 @@ func openSnapshots(dir string, log *bridge) (snapshots, error) {
 }
 
 // Create begins a snapshot whose Close verifies it.
-func (s snapshots) Create(version raft.SnapshotVersion, index, term uint64, members raft.Configuration, membersIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {
+func (s snapshots) Create(version raft.SnapshotVersion, index, term uint64, members raft.Configuration,
+	membersIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(version, index, term, members, membersIndex, transport)
 	if err != nil {
 		return nil, err
@@ -126,10 +127,10 @@ func join(s snapshots, log entryLog, note hclog.Logger) error {
 		return fmt.Errorf("find end of log: %w", err)
 	}
 	if found.sound.Index < found.newest && last < found.newest {
-		return fmt.Errorf("the snapshot at entry %d is damaged, and the log ends before it at %d: wipe this node's folder and let it join again, or restore a backup", found.newest, last)
+		return fmt.Errorf("the snapshot at entry %d is damaged, and the log ends before it at %d: %s", found.newest, last, remedy)
 	}
 	if last > 0 && first > found.sound.Index+1 {
-		return fmt.Errorf("the log begins at entry %d, and the newest sound snapshot ends at %d: wipe this node's folder and let it join again, or restore a backup", first, found.sound.Index)
+		return fmt.Errorf("the log begins at entry %d, and the newest sound snapshot ends at %d: %s", first, found.sound.Index, remedy)
 	}
 	for _, id := range found.damaged {
 		note.Error("a snapshot is damaged and is removed; the log still holds what it held", "snapshot", id)

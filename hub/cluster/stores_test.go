@@ -8,9 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
@@ -91,6 +95,40 @@ func TestAFlippedByteInTheLogIsNoEntry(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("damage was read as an entry")
+	}
+}
+
+// hanging is a disk that answers when it is let go, and then with an error.
+type hanging struct {
+	entryLog
+	letGo chan struct{}
+}
+
+var errDisk = errors.New("the disk failed")
+
+func (h hanging) StoreLogs([]*raft.Log) error {
+	<-h.letGo
+	return errDisk
+}
+
+func TestADiskThatHangsOrFailsStopsTheNode(t *testing.T) {
+	for _, after := range []time.Duration{storeStall - time.Second, storeStall + time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var told []string
+			f := &fuse{fatal: func(err error) { told = append(told, err.Error()) }}
+			disk := hanging{letGo: make(chan struct{})}
+			time.AfterFunc(after, func() { close(disk.letGo) })
+			if err := (guardedLog{disk, f}).StoreLog(&raft.Log{Index: 1}); !errors.Is(err, errDisk) {
+				t.Errorf("the write ended with %v", err)
+			}
+			want := "the disk failed"
+			if after > storeStall {
+				want = "has not answered"
+			}
+			if len(told) != 1 || !strings.Contains(told[0], want) {
+				t.Errorf("after %v the program was told %q", after, told)
+			}
+		})
 	}
 }
 
@@ -232,6 +270,27 @@ func (r rotting) Close() error {
 	return err
 }
 
+func TestClosingWaitsForEveryTakenSlot(t *testing.T) {
+	s := newSlots()
+	must(t, s.take(nil))
+	now := make(chan time.Time)
+	close(now)
+	if err := s.drain(now); !errors.Is(err, errUndrained) {
+		t.Errorf("drained with a proposal in flight: %v", err)
+	}
+	if err := s.take(nil); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("a slot was given after closing: %v", err)
+	}
+
+	s = newSlots()
+	must(t, s.take(nil))
+	s.give()
+	must(t, s.drain(nil))
+	if err := s.drain(nil); !errors.Is(err, errClosedTwice) {
+		t.Errorf("the second close: %v", err)
+	}
+}
+
 func TestABlownFuseTellsOnce(t *testing.T) {
 	told := 0
 	f := &fuse{fatal: func(error) { told++ }}
@@ -240,5 +299,61 @@ func TestABlownFuseTellsOnce(t *testing.T) {
 	_ = f.blow(errors.New("second"))
 	if told != 1 || !errors.Is(f.blown(), first) {
 		t.Errorf("told %d times, cause %v", told, f.blown())
+	}
+}
+
+// tail is a machine that remembers which entries it got.
+type tail struct{ got []uint64 }
+
+func (m *tail) Apply(entries []Entry) []any {
+	results := make([]any, len(entries))
+	for i, e := range entries {
+		m.got = append(m.got, e.Index)
+		results[i] = e.Index
+	}
+	return results
+}
+
+func (*tail) Freeze() Image { return nil }
+
+func (*tail) Restore(io.Reader) error { return nil }
+
+func TestEntriesThatTheSnapshotHoldsAndThoseOfTheLibraryAreLeftOut(t *testing.T) {
+	machine := &tail{}
+	d := &driver{machine: machine, fuse: calm(t)}
+	must(t, d.Restore(io.NopCloser(bytes.NewReader(imageHeader(5)))))
+	answers := d.ApplyBatch([]*raft.Log{{Index: 5, Type: raft.LogCommand}, {Index: 6, Type: raft.LogConfiguration}, {Index: 7, Type: raft.LogCommand}, {Index: 8, Type: raft.LogCommand}})
+	if want := []any{nil, nil, uint64(7), uint64(8)}; !slices.Equal(answers, want) {
+		t.Errorf("answers %v, want %v", answers, want)
+	}
+	if !slices.Equal(machine.got, []uint64{7, 8}) || d.applied.Load() != 8 {
+		t.Errorf("the machine got %v, applied %d", machine.got, d.applied.Load())
+	}
+}
+
+func TestSnapshotsWithoutEndStopTheNode(t *testing.T) {
+	told := 0
+	d := &driver{machine: &tail{}, fuse: &fuse{fatal: func(error) { told++ }}}
+	restore := func() error { return d.Restore(io.NopCloser(bytes.NewReader(imageHeader(5)))) }
+	for range maxRestores {
+		must(t, restore())
+	}
+	d.ApplyBatch([]*raft.Log{{Index: 6, Type: raft.LogCommand}})
+	for range maxRestores {
+		must(t, restore())
+	}
+	if err := restore(); err == nil || told != 1 {
+		t.Errorf("one more gave %v and told %d times", err, told)
+	}
+}
+
+func TestTheLibrarySpeaksThroughOurLogger(t *testing.T) {
+	var out bytes.Buffer
+	log := newBridge(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	log.Info("not for people")
+	log.With("node", 1).Named("net").Error("cannot dial", "servers", hclog.Fmt("%d of %d", 1, 3))
+	if got := out.String(); strings.Contains(got, "not for people") || !strings.Contains(got, "level=ERROR") ||
+		!strings.Contains(got, "component=raft.net") || !strings.Contains(got, `servers="1 of 3"`) || !strings.Contains(got, "node=1") {
+		t.Errorf("the log says %s", got)
 	}
 }

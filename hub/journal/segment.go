@@ -139,7 +139,7 @@ type recovered struct {
 	marks       marks
 }
 
-// recover walks the newest segment, where a crash leaves a torn tail. It stops
+// recoverNewest walks the newest segment, where a crash leaves a torn tail. It stops
 // there without an error. Damage to what had been synced is an error: a later
 // record proves that it was.
 func recoverNewest(path string) (found recovered, err error) {

@@ -31,6 +31,7 @@ func Conformance(t *testing.T, place func(t *testing.T) Open) {
 		{"a log that is full says so and takes more later", busy},
 		{"a closed log refuses", closed},
 		{"closing answers everyone", closeAnswers},
+		{"closing while others propose loses no answer", closeAmongProposers},
 		{"a restart without a snapshot replays everything", replaysAll},
 		{"a restart replays only what the snapshot lacks", replaysTheRest},
 		{"a snapshot with nothing new is no error", nothingNew},
@@ -256,6 +257,40 @@ func closeAnswers(t *testing.T, open Open) {
 		}
 		if p.Err != nil && !errors.Is(p.Err, cluster.ErrUnknown) {
 			t.Errorf("line %d: %v", i+1, p.Err)
+		}
+	}
+}
+
+func closeAmongProposers(t *testing.T, open Open) {
+	machine := NewTally()
+	order := Start(t, open, machine)
+	const proposers = 8
+	ended := make(chan error, proposers)
+	for p := range proposers {
+		go func() { ended <- untilRefused(order, p) }() // the loop below waits for it
+	}
+	Until(t, "some entries are applied", func() bool { return len(machine.Seen().Lines) > 50 })
+	shut(t, order)
+	for range proposers {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// untilRefused proposes until the log says that it does not lead any more.
+func untilRefused(order cluster.Order, who int) error {
+	for i := 0; ; i++ {
+		select {
+		case p := <-order.Propose([]byte(fmt.Sprint(who, " ", i))):
+			if errors.Is(p.Err, cluster.ErrNotLeader) {
+				return nil
+			}
+			if p.Err != nil && !errors.Is(p.Err, cluster.ErrUnknown) && !errors.Is(p.Err, cluster.ErrBusy) {
+				return fmt.Errorf("proposer %d: %w", who, p.Err)
+			}
+		case <-time.After(patience):
+			return fmt.Errorf("proposer %d: no answer to entry %d", who, i)
 		}
 	}
 }
