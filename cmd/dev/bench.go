@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -42,19 +44,23 @@ func benchCommand() *cobra.Command {
 				return fmt.Errorf("build the programs: %w", err)
 			}
 			report, err := bench.Run(ctx, bench.Options{Names: names, Quick: quick, Programs: programs, Dir: dir, Commit: commit(root), Progress: cmd.ErrOrStderr()})
-			if err != nil {
+			if report == nil {
 				return err
 			}
-			if !asJSON {
-				return report.Table(cmd.OutOrStdout())
-			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(report)
+			return errors.Join(show(report, asJSON, cmd.OutOrStdout()), err)
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "fewer rounds and operations: under half a minute, the shape and not the figures")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.Flags().StringVar(&dir, "dir", os.TempDir(), "folder on the disk to measure")
 	return cmd
+}
+
+func show(report *bench.Report, asJSON bool, to io.Writer) error {
+	if !asJSON {
+		return report.Table(to)
+	}
+	out := json.NewEncoder(to)
+	out.SetIndent("", "  ")
+	return out.Encode(report)
 }

@@ -36,7 +36,7 @@ type Options struct {
 // Bench is one run.
 type Bench struct {
 	options Options
-	dir     string // of this run, inside Options.Dir
+	dir     string // of the row that runs
 	running []*program
 }
 
@@ -59,7 +59,7 @@ func Names() (names []string) {
 }
 
 // Run measures. An error means that a row could not be measured, never that it
-// was slow.
+// was slow; the rows before it are in the report, which is nil if nothing could start.
 func Run(ctx context.Context, options Options) (*Report, error) {
 	for _, name := range options.Names {
 		if !slices.Contains(Names(), name) {
@@ -71,7 +71,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 		return nil, fmt.Errorf("make a folder to measure in: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	b := &Bench{options: options, dir: dir}
+	b := &Bench{options: options}
 	defer b.stop()
 	began := time.Now()
 	report := &Report{Machine: Machine{runtime.NumCPU(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), filesystem(dir)},
@@ -80,15 +80,19 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 		if len(options.Names) > 0 && !slices.Contains(options.Names, row.name) {
 			continue
 		}
+		b.dir = filepath.Join(dir, row.name)
+		if err := os.Mkdir(b.dir, 0o755); err != nil {
+			return report, fmt.Errorf("make a folder to measure in: %w", err)
+		}
 		measured, err := row.run(b, ctx)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", row.name, err)
+			return report, fmt.Errorf("%s: %w", row.name, err)
 		}
 		measured.Name = row.name
 		report.add(measured)
+		report.Seconds = time.Since(began).Seconds()
 		b.stop()
 	}
-	report.Seconds = time.Since(began).Seconds()
 	return report, nil
 }
 
@@ -104,7 +108,7 @@ func (b *Bench) say(format string, values ...any) {
 	fmt.Fprintf(b.options.Progress, format+"\n", values...)
 }
 
-// folder is one of this run's own; it need not exist yet.
+// folder is one of this row's own; it need not exist yet.
 func (b *Bench) folder(name string) string { return filepath.Join(b.dir, name) }
 
 // pick chooses between the full and the quick size of something.

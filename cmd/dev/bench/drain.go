@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,8 +22,9 @@ import (
 const (
 	// visibleWithin is the promise: another store's sale is visible in the hub.
 	visibleWithin = 250.0 // ms, at the 99th percentile
-	// grownWithin is what a drain may add to a process at most: the hub's bound
-	// on what waits for its log.
+	// grownWithin is what a drain may add to a process at most: bounded memory is
+	// promised without a number, so it is held to the hub's bound on what waits
+	// for its log.
 	grownWithin = float64(protocol.MaxIntakeBytes >> 20) // MiB
 	// sellEvery is the steady store's pace.
 	sellEvery = 10 * time.Millisecond
@@ -54,21 +57,29 @@ type drainRun struct {
 func (b *Bench) drain(ctx context.Context, line bool) (Row, error) {
 	r := &drainRun{Bench: b, line: line}
 	rounds, operations := pick(b, 5, 1), pick(b, 50_000, 5_000)
+	if line {
+		rounds = pick(b, 3, 1) // its backoff may let it wait for a minute
+	}
 	if err := r.open(ctx, rounds); err != nil {
 		return Row{}, err
 	}
-	near, whole := follow(ctx, r.hub.address, "location=S001"), follow(ctx, r.hub.address, "")
+	near, whole := follow(ctx, r.hub.address, "location="+storeCode(0)), follow(ctx, r.hub.address, "")
+	defer func() { _, _ = near.stop(), whole.stop() }()
 	stream := r.selling.sellSteadily(ctx, sellEvery)
 	err := r.playRounds(ctx, rounds, operations)
 	sales, failed := stream.end()
-	if err == nil {
-		err = r.settled(ctx, r.selling)
+	if err := errors.Join(err, failed); err != nil {
+		return Row{}, err
 	}
-	if err := errors.Join(err, failed, near.stop(), whole.stop()); err != nil {
+	if err := r.settled(ctx, r.selling); err != nil {
 		return Row{}, err
 	}
 	at, err := places(ctx, r.hub.address)
 	if err != nil {
+		return Row{}, err
+	}
+	last := slices.Max(slices.Collect(maps.Values(at)))
+	if err := errors.Join(near.stopAt(ctx, last), whole.stopAt(ctx, last)); err != nil {
 		return Row{}, err
 	}
 	return r.row(sales, at, near, whole)
@@ -139,9 +150,15 @@ func (r *drainRun) playRounds(ctx context.Context, rounds, operations int) error
 	return nil
 }
 
-// calm is how long the other store is watched alone before each drain; a store
-// with nothing unsent for less than that is not yet taken for a draining one.
-func (r *drainRun) calm() time.Duration { return pick(r.Bench, 10*time.Second, 6*time.Second) }
+// calm is how long a store waits offline before it may reach the hub; half of it
+// the other store is watched alone. The hub takes a store for a draining one only
+// when its oldest operation has waited for 5 s.
+func (r *drainRun) calm() time.Duration {
+	if r.line {
+		return pick(r.Bench, 10*time.Second, 6*time.Second)
+	}
+	return pick(r.Bench, 10*time.Second, 2*time.Second)
+}
 
 // playRound lets a new store sell without a hub, then lets it reach the hub and
 // waits until nothing of it is unsent.

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sort"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
@@ -17,10 +19,11 @@ import (
 // feed follows the hub's feed as a channel would, and remembers when it had been
 // told everything up to a position. stop ends it; only then are its pages read.
 type feed struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	pages  []arrival
-	err    error
+	cancel  context.CancelFunc
+	done    chan struct{}
+	pages   []arrival
+	reached atomic.Uint64 // index of the last page, for those who may not look at pages yet
+	err     error
 }
 
 type arrival struct {
@@ -40,6 +43,25 @@ func follow(ctx context.Context, address, query string) *feed {
 	}()
 	return f
 }
+
+// stopAt ends the feed once it was told everything up to index.
+func (f *feed) stopAt(ctx context.Context, index uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, feedWait)
+	defer cancel()
+	for f.reached.Load() < index {
+		select {
+		case <-f.done:
+			return f.err
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("the feed stands at %d and was not told %d in %s", f.reached.Load(), index, feedWait), f.stop())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return f.stop()
+}
+
+// feedWait bounds how long a feed may be behind at the end.
+const feedWait = 10 * time.Second
 
 func (f *feed) stop() error {
 	f.cancel()
@@ -71,6 +93,7 @@ func (f *feed) read(ctx context.Context, address string) error {
 			return err
 		}
 		f.pages = append(f.pages, arrival{indexOf(line.Position), time.Now()})
+		f.reached.Store(indexOf(line.Position))
 	}
 	return lines.Err()
 }

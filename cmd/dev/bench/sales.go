@@ -29,7 +29,7 @@ func (p *phase) note(took []float64, elapsed time.Duration) {
 
 // salesShared: many tills on one agent share its syncs.
 func (b *Bench) salesShared(ctx context.Context) (Row, error) {
-	rounds, each := pick(b, 7, 3), pick(b, 3*time.Second, time.Second)
+	rounds, each := pick(b, 7, 3), pick(b, 3*time.Second, 800*time.Millisecond)
 	agent, err := b.start(ctx, "shelfsync-agent", "alone", "run", "--location", "S001")
 	if err != nil {
 		return Row{}, err
