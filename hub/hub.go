@@ -12,7 +12,7 @@ import (
 
 // Config is what a Hub is made of. All of it is handed in.
 type Config struct {
-	Now     func() time.Time // wall and monotonic clock
+	Now     func() time.Time // wall and monotonic clock; any goroutine may call it
 	Node    string           // this node's name, for people
 	Program string           // version, for agents
 	Log     *slog.Logger
@@ -25,7 +25,7 @@ type Hub struct {
 	machine *Machine
 	intake  Intake
 	peers   map[PeerID]*peer
-	agents  map[string]*peer // the newest connection of each agent
+	agents  map[writer]*peer // the newest connection of each writer
 	echoes  map[string]stock.Echo
 	ticking bool // a tick is on its way into the log
 	born    time.Time
@@ -33,7 +33,7 @@ type Hub struct {
 
 // New makes a hub that reads what machine posts.
 func New(config Config, machine *Machine) *Hub {
-	return &Hub{config: config, board: machine.board, machine: machine, peers: map[PeerID]*peer{}, agents: map[string]*peer{},
+	return &Hub{config: config, board: machine.board, machine: machine, peers: map[PeerID]*peer{}, agents: map[writer]*peer{},
 		echoes: map[string]stock.Echo{}, born: config.Now()}
 }
 
@@ -84,8 +84,10 @@ func (h *Hub) Answered(m Merged, p cluster.Proposed) {
 	results, ok := p.Result.([]stock.Result)
 	err := p.Err
 	switch {
-	case errors.Is(err, cluster.ErrNotLeader), errors.Is(err, cluster.ErrBusy):
+	case errors.Is(err, cluster.ErrNotLeader):
 		err = ErrNotLeader
+	case errors.Is(err, cluster.ErrBusy):
+		err = ErrBusy
 	case err != nil || !ok || len(results) != len(m.waiting):
 		err = ErrUnknown
 	}
@@ -126,17 +128,26 @@ func (h *Hub) Tick(term, incarnation uint64) {
 	if h.board.State().Incarnation() == 0 {
 		h.Propose(&stock.Found{Incarnation: incarnation}, func(stock.Result, uint64, error) {})
 	}
-	tick := &stock.Tick{Term: term}
+	tick := &stock.Tick{Term: term, Echoes: h.takeEchoes()}
 	if at, ok := h.machine.Ticked(); ok {
 		tick.Elapsed = h.config.Now().Sub(at).Milliseconds()
 	}
-	for agent, echo := range h.echoes {
-		if len(tick.Echoes) == protocol.MaxEchoes {
+	h.ticking = true
+	h.intake.Urge(waiting{command: protocol.EncodeCommand(tick), answer: func(stock.Result, uint64, error) { h.ticking = false }})
+}
+
+// echoBytes is what an echo takes in a tick besides its location's code.
+const echoBytes = 32
+
+// takeEchoes is as many echoes as one tick holds; the rest is for the next.
+func (h *Hub) takeEchoes() (echoes []stock.Echo) {
+	room := protocol.MaxCommandBytes / 2
+	for code, echo := range h.echoes {
+		if room -= echoBytes + len(code); room < 0 || len(echoes) == protocol.MaxEchoes {
 			break
 		}
-		tick.Echoes = append(tick.Echoes, echo)
-		delete(h.echoes, agent)
+		echoes = append(echoes, echo)
+		delete(h.echoes, code)
 	}
-	h.ticking = true
-	h.Propose(tick, func(stock.Result, uint64, error) { h.ticking = false })
+	return echoes
 }

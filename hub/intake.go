@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"slices"
+
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
@@ -12,9 +14,10 @@ type waiting struct {
 	answer  func(result stock.Result, index uint64, err error) // called once, by the hub loop
 }
 
-// Intake merges what waits into log entries: first commands of callers and of
-// stores that are up to date, then one batch of each draining store in turn. It
-// is owned by the hub loop.
+// Intake merges what waits into log entries: first commands of callers and
+// batches of stores that are up to date, then, where none of these is left, a
+// share of what draining stores sent, in the order it came. It is owned by the
+// hub loop.
 type Intake struct {
 	live     []waiting
 	draining []waiting // at most one window of each store: its session sees to it
@@ -39,15 +42,27 @@ func (q *Intake) Add(w waiting, live bool) bool {
 	return true
 }
 
+// Urge puts a command in front of everything, whatever waits: hub time has to
+// move under any load, or the node stops serving.
+func (q *Intake) Urge(w waiting) {
+	q.bytes += len(w.command)
+	q.live = slices.Insert(q.live, 0, w)
+}
+
 // Empty reports whether nothing waits.
 func (q *Intake) Empty() bool { return len(q.live) == 0 && len(q.draining) == 0 }
 
-// Take merges what waits, as far as one entry holds.
+// Take merges what waits, as far as one entry holds. While anything live is left
+// over nothing draining is taken: it may be a later batch of the same store.
 func (q *Intake) Take() []waiting {
 	const room = protocol.MaxEntryBytes - 1<<10
 	taken, size := take(&q.live, nil, room)
-	taken, more := take(&q.draining, taken, min(drainingShare, room-size))
-	q.bytes -= size + more
+	if len(q.live) == 0 {
+		var more int
+		taken, more = take(&q.draining, taken, min(drainingShare, room-size))
+		size += more
+	}
+	q.bytes -= size
 	return taken
 }
 

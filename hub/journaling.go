@@ -15,6 +15,7 @@ type Journal struct {
 	in      chan applied
 	flush   chan flush
 	broken  chan error
+	failed  error // the writer's; free after stopped
 	stopped chan struct{}
 }
 
@@ -34,11 +35,10 @@ func (j *Journal) run() {
 	defer close(j.stopped)
 	tick := time.NewTicker(journalSync)
 	defer tick.Stop()
-	var failed error
 	note := func(err error) {
-		if err != nil && failed == nil {
-			failed = fmt.Errorf("write journal: %w", err)
-			j.broken <- failed
+		if err != nil && j.failed == nil {
+			j.failed = fmt.Errorf("write journal: %w", err)
+			j.broken <- j.failed
 		}
 	}
 	for {
@@ -57,7 +57,7 @@ func (j *Journal) run() {
 				note(j.append(<-j.in))
 			}
 			note(j.kept.Sync())
-			f.done <- failed
+			f.done <- j.failed
 		case <-tick.C:
 			note(j.kept.Sync())
 		}
@@ -75,7 +75,7 @@ func (j *Journal) flushed() error {
 	case j.flush <- f:
 		return <-f.done
 	case <-j.stopped:
-		return nil // it synced all it was given
+		return j.failed // nil: it synced all it was given
 	}
 }
 

@@ -28,14 +28,22 @@ type peer struct {
 	hello     protocol.Hello
 	admitted  bool
 	closed    bool
-	queued    int // its batches that wait or are in the log
+	queued    int  // its batches that wait or are in the log
+	draining  bool // its batches queue behind those of everybody who is up to date
 	base      protocol.HubPosition
 	backlog   uint64
 	oldest    uint64 // ms
 	connected time.Time
 	heard     time.Time
-	successor *peer // a newer connection of the agent, waiting for our batches
+	successor *peer // a newer connection of the writer, which waits for our batches
+	waits     bool  // for those of an older connection
 }
+
+// writer is who has one connection at a time. A location may have two: its
+// writer, and an installation that was replaced and still drains.
+type writer struct{ location, installation string }
+
+func (p *peer) writer() writer { return writer{p.hello.Agent, p.hello.Installation} }
 
 // liveWithin is the age, ms, up to which an agent's oldest unsent operation
 // counts as no backlog.
@@ -72,14 +80,20 @@ func (h *Hub) Gone(id PeerID) {
 // release lets go of an agent once none of a closed connection's batches can
 // reach the log any more.
 func (h *Hub) release(p *peer) {
-	if !p.closed || p.queued > 0 {
+	if !p.closed || p.queued > 0 || p.waits {
 		return
 	}
-	if h.agents[p.hello.Agent] == p {
-		delete(h.agents, p.hello.Agent)
+	if h.agents[p.writer()] == p {
+		delete(h.agents, p.writer())
 	}
-	if next := p.successor; next != nil {
-		p.successor = nil
+	next := p.successor
+	if next == nil {
+		return
+	}
+	p.successor, next.waits = nil, false
+	if next.closed { // it was replaced as well, or gave up, while it waited
+		h.release(next)
+	} else {
 		h.admit(next)
 	}
 }
@@ -97,6 +111,7 @@ func (h *Hub) follow(p *peer) {
 		case session.Take:
 			h.take(p, a.Append)
 		case session.Heard:
+			h.hear(p, a)
 			h.echo(p, a)
 		case session.Send:
 			if !p.port.Send(a.Frame) {
@@ -120,96 +135,12 @@ func (h *Hub) close(p *peer, bye protocol.Bye) {
 	p.port.Close(bye)
 }
 
-// greet judges a Hello. A newer connection of an agent replaces the older one,
-// and waits until none of its batches can still reach the log.
-func (h *Hub) greet(p *peer, hello protocol.Hello) {
-	p.hello = hello
-	switch {
-	case !stock.ValidCode(hello.Agent) || !stock.ValidCode(hello.Installation) || !stock.ValidCode(hello.Epoch):
-		h.refuse(p, protocol.ByeProtocol, "Hello names its agent, installation and epoch, each of 1 to 64 printable characters")
-		return
-	case !h.Ready():
-		h.refuse(p, protocol.ByeNotReady, "this node has no leader or lags behind")
-		return
-	case hello.Feature > protocol.FeatureLevel:
-		h.refuse(p, protocol.ByeUpgradeHub, "the agent writes operations that this hub does not know yet")
-		return
-	}
-	p.base, p.backlog, p.oldest = hello.Base, hello.Backlog, hello.OldestMS
-	if old := h.agents[hello.Agent]; old != nil && old.hello.Installation == hello.Installation {
-		h.agents[hello.Agent] = p
-		old.successor = p
-		h.close(old, protocol.Bye{Code: protocol.ByeReplaced, Text: "a newer connection of this agent took over"})
-		h.Gone(old.id)
-		return
-	}
-	h.admit(p)
-}
-
-func (h *Hub) refuse(p *peer, code protocol.ByeCode, text string) {
-	p.session.Refuse(protocol.Bye{Code: code, Text: text, RetryMS: retryMS})
-	h.follow(p)
-}
-
-// retryMS is when a refused agent comes back, before its own jitter.
-const retryMS = 1000
-
-// admit welcomes a peer if its installation may write the location, and asks
-// the log to make it the writer where there is none.
-func (h *Hub) admit(p *peer) {
-	if p.closed {
-		return
-	}
-	state := h.board.State()
-	l, ok := state.Location(p.hello.Agent)
-	epoch, known := stock.Epoch{}, false
-	if ok {
-		epoch, known = l.Epoch(p.hello.Epoch)
-	}
-	switch {
-	case ok && l.Installation == p.hello.Installation, known && epoch.Installation == p.hello.Installation && !p.hello.Replace:
-		h.welcome(p, state, epoch)
-	case !ok || l.Installation == "" || p.hello.Replace:
-		h.assign(p)
-	default:
-		h.refuse(p, protocol.ByeWriter, "location "+p.hello.Agent+" is written by another installation; run the agent with --replace to take it over")
-	}
-}
-
-func (h *Hub) assign(p *peer) {
-	command := &stock.AssignWriter{Location: p.hello.Agent, Installation: p.hello.Installation, Replace: p.hello.Replace}
-	h.Propose(command, func(result stock.Result, _ uint64, err error) {
-		switch {
-		case err != nil:
-			h.refuse(p, protocol.ByeNotReady, err.Error())
-		case result.Code == stock.WrongWriter:
-			h.refuse(p, protocol.ByeWriter, "location "+p.hello.Agent+" is written by another installation; run the agent with --replace to take it over")
-		default:
-			p.hello.Replace = false
-			h.admit(p)
-		}
-	})
-}
-
-func (h *Hub) welcome(p *peer, state *stock.State, epoch stock.Epoch) {
-	through := epoch.Through
-	at := p.hello.Position
-	forked := through.Sequence > at.Sequence || through.Sequence == at.Sequence && through.Chain != at.Chain
-	p.admitted = true
-	h.agents[p.hello.Agent] = p
-	p.session.Admit(protocol.Welcome{Version: protocol.FrameVersion, Hub: protocol.HubPosition{Incarnation: state.Incarnation(), Index: state.Index()},
-		Through: through, Forked: forked, Feature: protocol.FeatureLevel, Now: state.Now(), Window: protocol.WindowOperations,
-		Program: h.config.Program, BeatMS: protocol.BeatMS, NodeName: h.config.Node})
-	h.follow(p)
-	h.offer(p, state)
-}
-
 // take queues a batch that the session has verified.
 func (h *Hub) take(p *peer, a *protocol.Append) {
 	command := protocol.BatchCommand(&protocol.BatchBytes{Agent: p.hello.Agent, Installation: p.hello.Installation, Epoch: p.hello.Epoch,
 		After: a.After, End: a.End, Operations: a.Operations})
 	p.queued++
-	h.enqueue(waiting{command: command, peer: p, answer: func(result stock.Result, _ uint64, err error) { h.settle(p, result, err) }}, p.oldest <= liveWithin)
+	h.enqueue(waiting{command: command, peer: p, answer: func(result stock.Result, _ uint64, err error) { h.settle(p, result, err) }}, !p.draining)
 }
 
 // settle tells a session what became of its batch.
@@ -237,13 +168,22 @@ func (h *Hub) settle(p *peer, result stock.Result, err error) {
 	}
 }
 
-// echo notes what an agent last read; only one without a backlog is caught up.
-func (h *Hub) echo(p *peer, heard session.Heard) {
-	if p.queued == 0 || heard.OldestMS > liveWithin {
-		p.oldest = heard.OldestMS // a store changes queues only between batches
+// hear notes how far behind an agent is. It may fall back among the draining at
+// any time, for they queue behind the others; it leaves them only when none of
+// its batches waits, or a later one would overtake it.
+func (h *Hub) hear(p *peer, heard session.Heard) {
+	late := heard.OldestMS > liveWithin
+	if late || p.queued == 0 {
+		p.draining = late
 	}
-	p.backlog = heard.Backlog
-	if heard.OldestMS <= liveWithin {
+	p.backlog, p.oldest = heard.Backlog, heard.OldestMS
+}
+
+// echo notes what an agent last read. Only the writer of a location can say that
+// everything is here, and only while nothing of it is late.
+func (h *Hub) echo(p *peer, heard session.Heard) {
+	l, ok := h.board.State().Location(p.hello.Agent)
+	if ok && l.Installation == p.hello.Installation && heard.OldestMS <= liveWithin {
 		h.echoes[p.hello.Agent] = stock.Echo{Location: p.hello.Agent, Now: heard.Echo, Base: heard.Base}
 	}
 }
@@ -323,12 +263,13 @@ type Peer struct {
 	Position     protocol.Position
 }
 
-// Peers are the admitted agents by location code.
+// Peers are the connected writers by location code.
 func (h *Hub) Peers() map[string]Peer {
+	state := h.board.State()
 	peers := make(map[string]Peer, len(h.agents))
-	for code, p := range h.agents {
-		if p.admitted && !p.closed {
-			peers[code] = Peer{code, p.hello.Installation, p.hello.Epoch, p.hello.Program, p.port.Remote(), p.backlog, p.oldest, p.connected, p.heard, p.hello.Position}
+	for w, p := range h.agents {
+		if l, ok := state.Location(w.location); ok && l.Installation == w.installation && p.admitted && !p.closed {
+			peers[w.location] = Peer{w.location, p.hello.Installation, p.hello.Epoch, p.hello.Program, p.port.Remote(), p.backlog, p.oldest, p.connected, p.heard, p.hello.Position}
 		}
 	}
 	return peers

@@ -27,7 +27,7 @@ type Server struct {
 	events  chan link.Event
 	arrived chan link.Conn
 	done    chan struct{}
-	failed  chan error
+	failed  error // the loop's; free after done
 }
 
 // flight is an entry on its way into the log.
@@ -46,7 +46,7 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 	keeper := newJournal(kept)
 	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
-		arrived: make(chan link.Conn), done: make(chan struct{}), failed: make(chan error, 1)}
+		arrived: make(chan link.Conn), done: make(chan struct{})}
 	go keeper.run() // stop waits for it, after the log has ended
 	order, err := open(machine)
 	if err != nil {
@@ -61,19 +61,18 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 // Wait returns when the hub has stopped: nil after ctx ended, else why.
 func (s *Server) Wait() error {
 	<-s.done
-	select {
-	case err := <-s.failed:
-		return err
-	default:
-		return nil
-	}
+	return s.failed
 }
 
 // loop owns the Hub.
 func (s *Server) loop(ctx context.Context) {
 	defer close(s.done)
 	defer s.stop()
-	links := links{byLink: map[*link.Link]PeerID{}}
+	links := newLinks(ctx)
+	defer func() {
+		s.hub.Stop()
+		links.drain(s.events)
+	}()
 	beat := time.NewTicker(protocol.BeatMS * time.Millisecond)
 	defer beat.Stop()
 	var flying []flight // in the order of the log: answers are given in it
@@ -86,17 +85,13 @@ func (s *Server) loop(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			s.hub.Stop()
-			links.drain(s.events)
 			return
-		case err := <-s.journal.broken:
-			s.failed <- err
-			s.hub.Stop()
+		case s.failed = <-s.journal.broken:
 			return
 		case call := <-s.calls:
 			call(s.hub)
 		case conn := <-s.arrived:
-			links.start(ctx, conn, s.events, s.hub)
+			links.start(conn, s.events, s.hub)
 		case event := <-s.events:
 			links.take(event, s.hub)
 		case proposed := <-landed:
@@ -145,15 +140,23 @@ func (s *Server) stop() {
 	s.journal.stop()
 }
 
-// links keeps the loop's connections: their ids and ports.
+// links keeps the loop's connections: their ids and ports. They outlive the
+// loop's context, or nobody would hear why the node goes.
 type links struct {
+	life   context.Context
+	cut    context.CancelFunc
 	byLink map[*link.Link]PeerID
 	last   PeerID
 }
 
-func (l *links) start(ctx context.Context, conn link.Conn, events chan<- link.Event, hub *Hub) {
+func newLinks(ctx context.Context) *links {
+	life, cut := context.WithCancel(context.WithoutCancel(ctx))
+	return &links{life: life, cut: cut, byLink: map[*link.Link]PeerID{}}
+}
+
+func (l *links) start(conn link.Conn, events chan<- link.Event, hub *Hub) {
 	l.last++
-	started := link.Start(ctx, conn, events)
+	started := link.Start(l.life, conn, events)
 	l.byLink[started] = l.last
 	hub.Connected(l.last, started)
 }
@@ -171,20 +174,24 @@ func (l *links) take(event link.Event, hub *Hub) {
 	}
 }
 
-// drain lets every link say its goodbye and end.
+// farewell is how long a node that stops waits for its links to say so.
+const farewell = 2 * time.Second
+
+// drain lets every link say its goodbye, cuts those that take too long, and
+// returns when all have ended.
 func (l *links) drain(events <-chan link.Event) {
-	deadline := time.After(2 * time.Second)
+	late := time.AfterFunc(farewell, l.cut)
+	defer late.Stop()
 	for at := range l.byLink {
-		for done := false; !done; {
+		for ended := false; !ended; {
 			select {
 			case <-events:
 			case <-at.Done():
-				done = true
-			case <-deadline:
-				return
+				ended = true
 			}
 		}
 	}
+	l.cut()
 }
 
 // Sync answers GET /sync: the WebSocket of an agent.
@@ -287,6 +294,9 @@ func (s *Server) TickAge() time.Duration { return s.hub.TickAge() }
 
 // Journal is the applied log kept longer, for reading.
 func (s *Server) Journal() *journal.Journal { return s.journal.kept }
+
+// Now is the hub's clock.
+func (s *Server) Now() time.Time { return s.hub.config.Now() }
 
 // Ready reports whether this node may speak for the hub.
 func (s *Server) Ready() bool { return s.hub.Ready() }

@@ -58,8 +58,9 @@ func Register(s *serve.Server, h Hub) {
 
 type routes struct{ hub Hub }
 
-// reading is embedded in the input of every read.
-type reading struct {
+// Reading is embedded in the input of every read. It is exported because only
+// exported embedded fields are filled from a request.
+type Reading struct {
 	MinPosition string `query:"min_position" doc:"Wait up to 2 s until this node has reached the position" example:"7.918273"`
 	Consistency string `query:"consistency" enum:"local,linearizable" default:"local" doc:"linearizable: everything committed before the call is in the answer"`
 }
@@ -72,7 +73,7 @@ const (
 )
 
 // state is the frozen state a read may be answered from.
-func (r routes) state(ctx context.Context, in reading) (*stock.State, error) {
+func (r routes) state(ctx context.Context, in Reading) (*stock.State, error) {
 	if in.Consistency == "linearizable" {
 		if err := r.hub.Barrier(ctx); err != nil {
 			return nil, shapes.NewProblem(shapes.CodeUnavailable, "no leader confirmed that this node is up to date: "+err.Error())
@@ -81,20 +82,50 @@ func (r routes) state(ctx context.Context, in reading) (*stock.State, error) {
 		return nil, shapes.NewProblem(shapes.CodeBehind, "this node has applied nothing for 30 s: ask another")
 	}
 	state := r.hub.Board().State()
+	if state.Incarnation() == 0 {
+		return nil, unread()
+	}
 	if in.MinPosition == "" {
 		return state, nil
 	}
-	incarnation, index, err := parsePosition(in.MinPosition)
+	index, err := indexIn(state, "query.min_position", in.MinPosition)
 	if err != nil {
-		return nil, shapes.Invalid(shapes.FieldError{Path: "query.min_position", Message: err.Error()})
+		return nil, err
 	}
-	if incarnation != state.Incarnation() {
-		return nil, shapes.NewProblem(shapes.CodeOtherIncarnation, "this hub is incarnation "+strconv.FormatUint(state.Incarnation(), 10))
+	return r.reach(ctx, index)
+}
+
+// unread is the answer of a node that has just started: an empty state would
+// pass for empty shelves.
+func unread() error {
+	problem := shapes.NewProblem(shapes.CodeBehind, "this node has not read its log yet")
+	problem.RetryAfterS = retrySeconds
+	return problem
+}
+
+// indexIn reads a position, which must be of the state's incarnation.
+func indexIn(state *stock.State, path, text string) (uint64, error) {
+	incarnation, index, err := parsePosition(text)
+	switch {
+	case err != nil:
+		return 0, shapes.Invalid(shapes.FieldError{Path: path, Message: err.Error()})
+	case state.Incarnation() == 0:
+		return 0, unread()
+	case incarnation != state.Incarnation():
+		return 0, shapes.NewProblem(shapes.CodeOtherIncarnation, "this hub is incarnation "+strconv.FormatUint(state.Incarnation(), 10))
 	}
+	return index, nil
+}
+
+// reach waits a moment for the board to show index.
+func (r routes) reach(ctx context.Context, index uint64) (*stock.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, minPositionWait)
 	defer cancel()
-	if state, err = r.hub.Board().Wait(ctx, index); err != nil {
-		return nil, shapes.NewProblem(shapes.CodeBehind, "this node stands at "+position(state))
+	state, err := r.hub.Board().Wait(ctx, index)
+	if err != nil {
+		problem := shapes.NewProblem(shapes.CodeBehind, "this node stands at "+position(state))
+		problem.RetryAfterS = retrySeconds
+		return nil, problem
 	}
 	return state, nil
 }
@@ -129,22 +160,30 @@ func (r routes) do(ctx context.Context, command stock.Command) (stock.Result, ui
 	return results[0], index, nil
 }
 
-func logProblem(err error) error {
+// retrySeconds is when a caller who met a log without a leader or without room
+// may find it mended: an election takes about as long.
+const retrySeconds = 1
+
+func logProblem(err error) *shapes.Problem {
+	problem := shapes.NewProblem(shapes.CodeUnavailable, "the outcome is unknown: repeat with the same id")
 	switch {
 	case errors.Is(err, hub.ErrBusy):
-		return shapes.NewProblem(shapes.CodeBusy, "too much waits for the log; nothing was done")
+		problem = shapes.NewProblem(shapes.CodeBusy, "too much waits for the log; nothing was done")
 	case errors.Is(err, hub.ErrNotLeader):
-		return shapes.NewProblem(shapes.CodeUnavailable, "the hub has no leader now; nothing was done")
+		problem = shapes.NewProblem(shapes.CodeUnavailable, "the hub has no leader now; nothing was done")
 	}
-	return shapes.NewProblem(shapes.CodeUnavailable, "the outcome is unknown: repeat with the same id")
+	problem.RetryAfterS = retrySeconds
+	return problem
 }
 
-// pageAfter reads a numeric cursor.
-func pageAfter(cursor string) (uint64, error) {
+// pageAfter reads the cursor of a list whose rows the state has numbered.
+func pageAfter(cursor string) (uint64, error) { return readCursor(cursor, 32) }
+
+func readCursor(cursor string, bits int) (uint64, error) {
 	if cursor == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(cursor, 36, 64)
+	n, err := strconv.ParseUint(cursor, 36, bits)
 	if err != nil {
 		return 0, shapes.Invalid(shapes.FieldError{Path: "query.cursor", Message: "is not a cursor this server gave"})
 	}

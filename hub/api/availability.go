@@ -17,7 +17,7 @@ func (r routes) availability(s *serve.Server) {
 }
 
 type availabilityInput struct {
-	reading
+	Reading
 	Item     []string `query:"item,explode" doc:"One or more items" example:"85123A"`
 	Location []string `query:"location,explode" doc:"One or more locations; absent: every open one" example:"S014"`
 	Channel  string   `query:"channel" example:"web"`
@@ -26,7 +26,7 @@ type availabilityInput struct {
 type availabilityOutput struct{ Body shapes.Availability }
 
 func (r routes) getAvailability(ctx context.Context, in *availabilityInput) (*availabilityOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ func (r routes) getAvailability(ctx context.Context, in *availabilityInput) (*av
 }
 
 type queryInput struct {
-	reading
+	Reading
 	Body shapes.AvailabilityQuery
 }
 
 func (r routes) queryAvailability(ctx context.Context, in *queryInput) (*availabilityOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -11,7 +13,7 @@ import (
 )
 
 // maxLineFaults bounds the refused lines that a bulk answer lists.
-const maxLineFaults = 100
+const maxLineFaults = protocol.MaxFieldErrors
 
 // bulkBytes bounds the rows of one command, so that it shares a log entry.
 const bulkBytes = protocol.MaxEntryBytes / 4
@@ -55,7 +57,8 @@ func itemShape(item *stock.Item) shapes.Item {
 }
 
 // bulk reads rows line by line, in memory for one command only, and puts them
-// into the log as they come. Lines with a fault are left out and listed.
+// into the log as they come. Lines with a fault are left out and listed; a body
+// with nothing else is a problem.
 func bulk[T any](r routes, w http.ResponseWriter, req *http.Request, command func([]T) stock.Command, size func(T) int) {
 	if err := serve.RequireContentType(req, serve.NDJSON); err != nil {
 		serve.Fail(w, req, err)
@@ -70,7 +73,7 @@ func bulk[T any](r routes, w http.ResponseWriter, req *http.Request, command fun
 		}
 		_, index, err := r.do(req.Context(), command(rows))
 		if err != nil {
-			return err
+			return soFar(err, answer.Taken)
 		}
 		answer.Taken += int64(len(rows))
 		answer.Position = positionAt(r.hub.Board().State().Incarnation(), index)
@@ -98,18 +101,39 @@ func bulk[T any](r routes, w http.ResponseWriter, req *http.Request, command fun
 		serve.Fail(w, req, err)
 		return
 	}
+	if answer.Refused > 0 && answer.Taken == 0 {
+		serve.Fail(w, req, noneTaken(answer))
+		return
+	}
 	if answer.Position == "" {
 		answer.Position = position(r.hub.Board().State())
 	}
-	status := http.StatusOK
-	if answer.Refused > 0 && answer.Taken == 0 {
-		status = http.StatusUnprocessableEntity
+	serve.WriteJSON(w, http.StatusOK, answer)
+}
+
+// soFar says of a failure within a bulk body that rows before it are in the log.
+func soFar(err error, taken int64) error {
+	var problem *shapes.Problem
+	if taken == 0 || !errors.As(err, &problem) {
+		return err
 	}
-	serve.WriteJSON(w, status, answer)
+	told := *problem
+	told.Detail = fmt.Sprintf("the first %d good lines were taken, then it failed: %s. Send the whole body again: a row that is there is only set again", taken, problem.Detail)
+	return &told
+}
+
+func noneTaken(answer shapes.Loaded) error {
+	var faults []shapes.FieldError
+	for _, line := range answer.Faults {
+		faults = append(faults, line.Errors...)
+	}
+	problem := shapes.Invalid(faults[:min(len(faults), protocol.MaxFieldErrors)]...)
+	problem.Detail = fmt.Sprintf("none of %d lines could be taken", answer.Refused)
+	return problem
 }
 
 type listItemsInput struct {
-	reading
+	Reading
 	shapes.Paging
 }
 
@@ -121,7 +145,7 @@ type itemsOutput struct {
 }
 
 func (r routes) listItems(ctx context.Context, in *listItemsInput) (*itemsOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}

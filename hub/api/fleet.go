@@ -54,16 +54,11 @@ func (r routes) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput,
 	return out, nil
 }
 
-type clusterInput struct{ reading }
-
 type clusterOutput struct{ Body shapes.Cluster }
 
-func (r routes) cluster(ctx context.Context, in *clusterInput) (*clusterOutput, error) {
-	state, err := r.state(ctx, in.reading)
-	if err != nil {
-		return nil, err
-	}
-	status := r.hub.Status()
+// cluster is answered as things stand: it is asked most where nothing else is.
+func (r routes) cluster(context.Context, *struct{}) (*clusterOutput, error) {
+	state, status := r.hub.Board().State(), r.hub.Status()
 	body := shapes.Cluster{Incarnation: state.Incarnation(), Leader: status.LeaderID, Position: position(state)}
 	body.Nodes = append(body.Nodes, shapes.Node{ID: status.ID, Address: status.Address, Role: status.Role, Applied: state.Index(), Position: position(state),
 		StateHash: fmt.Sprintf("%016x", state.Hash()), TrailEntries: int64(status.LastIndex) - int64(status.SnapshotIndex), HubTimeMS: state.Now()})
@@ -71,7 +66,7 @@ func (r routes) cluster(ctx context.Context, in *clusterInput) (*clusterOutput, 
 }
 
 type exceptionsInput struct {
-	reading
+	Reading
 	shapes.Paging
 }
 
@@ -83,7 +78,7 @@ type exceptionsOutput struct {
 }
 
 func (r routes) exceptions(ctx context.Context, in *exceptionsInput) (*exceptionsOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -20,7 +21,8 @@ const (
 
 func (r routes) journal(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/journal", Tag: "journal", Summary: "Every applied operation, in the order of the log",
-		Detail: "A page may hold fewer records than the limit, or none, and still have a next_cursor: a filter reads on from there."}, r.listJournal)
+		Detail:   "A page ends where an entry of the log ends. It may hold fewer records than the limit, or none, and still have a next_cursor: a filter reads on from there. It holds more only where a single entry does.",
+		Problems: []shapes.Code{shapes.CodeOtherIncarnation}}, r.listJournal)
 }
 
 type journalInput struct {
@@ -38,34 +40,34 @@ type journalInput struct {
 type journalOutput struct{ Body shapes.Journal }
 
 func (r routes) listJournal(_ context.Context, in *journalInput) (*journalOutput, error) {
-	after, err := pageAfter(in.Cursor)
+	state := r.hub.Board().State()
+	after, err := readCursor(in.Cursor, 64)
+	if err == nil && in.Cursor == "" && in.After != "" {
+		after, err = indexIn(state, "query.after", in.After)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if in.Cursor == "" && in.After != "" {
-		if _, after, err = parsePosition(in.After); err != nil {
-			return nil, shapes.Invalid(shapes.FieldError{Path: "query.after", Message: err.Error()})
-		}
-	}
-	entries, err := r.hub.Journal().Read(after, min(scanEntries, in.Limit), scanBytes)
+	entries, err := r.hub.Journal().Read(after, scanEntries, scanBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read journal after %d: %w", after, err)
 	}
-	incarnation := r.hub.Board().State().Incarnation()
 	out := &journalOutput{}
 	out.Body.Data = []shapes.JournalRecord{}
-	out.Body.Position = positionAt(incarnation, r.hub.Journal().Last())
+	out.Body.Position = positionAt(state.Incarnation(), r.hub.Journal().Last())
 	for _, entry := range entries {
 		records, err := journalRecords(entry.Body)
 		if err != nil {
 			return nil, fmt.Errorf("journal entry %d: %w", entry.Index, err)
 		}
-		for i := range records {
-			records[i].Position = positionAt(incarnation, entry.Index)
-			if in.matches(&records[i]) {
-				out.Body.Data = append(out.Body.Data, records[i])
-			}
+		records = slices.DeleteFunc(records, func(record shapes.JournalRecord) bool { return !in.matches(&record) })
+		if n := len(out.Body.Data); n > 0 && n+len(records) > in.Limit {
+			break
 		}
+		for i := range records {
+			records[i].Position = positionAt(state.Incarnation(), entry.Index)
+		}
+		out.Body.Data = append(out.Body.Data, records...)
 		after = entry.Index
 	}
 	if len(entries) > 0 && after < r.hub.Journal().Last() {

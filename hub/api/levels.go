@@ -14,7 +14,7 @@ func (r routes) levels(s *serve.Server) {
 }
 
 type levelsInput struct {
-	reading
+	Reading
 	shapes.Paging
 	Location string   `query:"location" required:"true" example:"S014"`
 	Item     []string `query:"item,explode" doc:"Only these items"`
@@ -23,7 +23,7 @@ type levelsInput struct {
 type levelsOutput struct{ Body shapes.Levels }
 
 func (r routes) listLevels(ctx context.Context, in *levelsInput) (*levelsOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (r routes) putLocations(w http.ResponseWriter, req *http.Request) {
 }
 
 type listLocationsInput struct {
-	reading
+	Reading
 	shapes.Paging
 }
 
@@ -45,7 +45,7 @@ type locationsOutput struct {
 }
 
 func (r routes) listLocations(ctx context.Context, in *listLocationsInput) (*locationsOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}

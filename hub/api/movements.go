@@ -40,8 +40,6 @@ func (r routes) postMovements(ctx context.Context, in *movementsInput) (*movemen
 		return nil, shapes.Invalid(shapes.FieldError{Path: "body.location", Message: "no location has the code " + in.Body.Location})
 	case stock.WrongWriter:
 		return nil, shapes.NewProblem(shapes.CodeWrongWriter, "a store's agent writes "+in.Body.Location+": only adjustments may be added here")
-	case stock.Invalid:
-		return nil, shapes.Invalid(shapes.FieldError{Path: "body.lines", Message: result.Text})
 	}
 	out := &movementsOutput{Status: 201}
 	if result.Code == stock.Repeated {

@@ -101,12 +101,12 @@ func reservationShape(state *stock.State, at *stock.Reservation, position string
 }
 
 type reservationInput struct {
-	reading
+	Reading
 	ID string `path:"id"`
 }
 
 func (r routes) getReservation(ctx context.Context, in *reservationInput) (*reservationOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +118,14 @@ func (r routes) getReservation(ctx context.Context, in *reservationInput) (*rese
 }
 
 type listReservationsInput struct {
-	reading
+	Reading
 	shapes.Paging
 	State string `query:"state" enum:"open,ended" doc:"Only those with, or without, an open line"`
 }
+
+// scanReservations bounds what one page looks at: where few have the state that
+// is asked for, the page comes back short, with a cursor.
+const scanReservations = 100_000
 
 type reservationsOutput struct {
 	Body struct {
@@ -131,7 +135,7 @@ type reservationsOutput struct {
 }
 
 func (r routes) listReservations(ctx context.Context, in *listReservationsInput) (*reservationsOutput, error) {
-	state, err := r.state(ctx, in.reading)
+	state, err := r.state(ctx, in.Reading)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +146,12 @@ func (r routes) listReservations(ctx context.Context, in *listReservationsInput)
 	out := &reservationsOutput{}
 	out.Body.Position = position(state)
 	out.Body.Data = []shapes.Reservation{}
+	last := uint32(after) + scanReservations
 	for next, at := range state.Reservations(uint32(after)) {
+		if next > last {
+			out.Body.NextCursor = cursorAt(uint64(next - 1))
+			break
+		}
 		if in.State == "open" && at.Ended != 0 || in.State == "ended" && at.Ended == 0 {
 			continue
 		}
@@ -180,6 +189,8 @@ func (r routes) step(ctx context.Context, in *stepInput, action stock.Action) (*
 		problem = shapes.NewProblem(shapes.CodeNotAllowed, action.String()+" is not allowed in the present state")
 	case stock.WrongWriter:
 		problem = shapes.NewProblem(shapes.CodeWrongWriter, "a store's agent writes that location: it picks the goods itself")
+	case stock.TooMany:
+		problem = shapes.NewProblem(shapes.CodeNotAllowed, "the line cannot be split further: name a whole line")
 	default:
 		return &reservationOutput{200, r.record(result.Reservation, index)}, nil
 	}

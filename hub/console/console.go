@@ -38,6 +38,7 @@ type Hub interface {
 	Status() cluster.Status
 	TickAge() time.Duration
 	Ready() bool
+	Now() time.Time // wall clock
 }
 
 // Register adds the pages to a server.
@@ -116,7 +117,7 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 	state, log := h.Board().State(), h.Status()
 	p := page{Node: log.ID, Role: log.Role, Leader: log.LeaderID, Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
 		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),
-		TickAge: span(h.TickAge()), Sizes: state.Sizes(), At: time.Now().Format(time.RFC1123Z)}
+		TickAge: span(h.TickAge()), Sizes: state.Sizes(), At: h.Now().Format(time.RFC1123Z)}
 	for l := range state.Locations() {
 		if l.Installation == "" {
 			continue
@@ -160,7 +161,11 @@ func sentence(state *stock.State, e *stock.Exception) string {
 	if e.Code == stock.Parked {
 		return fmt.Sprintf("Parked at %s: %s of %s %s. Nobody knows this code yet.", at, e.Line.Kind, e.Line.Quantity, e.Line.Code())
 	}
-	return fmt.Sprintf("Quarantined at %s: %s. %s", at, e.Operation, e.Text)
+	what := e.Operation.String()
+	if e.Operation.Sequence == 0 {
+		what = "document " + e.Document
+	}
+	return fmt.Sprintf("Quarantined at %s: %s. %s", at, what, e.Text)
 }
 
 // span is a duration as people say it.
