@@ -38,6 +38,7 @@ func planFor(faults string, locations []string, seed uint64) (*plan, error) {
 	p.required = func(*Report) string { return "" }
 	switch faults {
 	case "none":
+		p.duration = 4 * time.Second
 		return p, nil
 	case "standard":
 		p.cutStores(random, locations, (len(locations)+2)/3, 0.5)
@@ -77,7 +78,7 @@ func (r *Run) faults(ctx context.Context) error {
 	due := func(share float64) bool { return time.Since(began) >= time.Duration(share*float64(r.plan.duration)) }
 	random := rand.New(rand.NewPCG(r.options.Seed, 0xfa117))
 	hubKills, agentKills := r.plan.hubKills.at, r.plan.agentKills.at
-	for !due(1) {
+	for !due(1) || len(hubKills)+len(agentKills) > 0 {
 		for _, c := range r.plan.cuts {
 			proxy := r.agents[c.location].proxy
 			if inside := due(c.from) && !due(c.to); inside != proxy.IsCut() {

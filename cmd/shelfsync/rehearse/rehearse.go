@@ -36,6 +36,7 @@ type Options struct {
 // Run is one rehearsal.
 type Run struct {
 	options Options
+	planned planner
 	plan    *plan
 	day     *day.Day
 	stores  []day.Basket
@@ -62,7 +63,14 @@ type store struct {
 // Rehearse plays and audits one day. An error means that it could not be
 // played; what the audit found is in the report.
 func Rehearse(ctx context.Context, options Options) (*Report, error) {
-	r := &Run{options: options, client: newClient(256), agents: map[string]*store{}, screen: newScreen(options.Out, options.Terminal), began: time.Now()}
+	return rehearse(ctx, options, planFor)
+}
+
+// planner draws the faults of a day; the kill loop has its own.
+type planner func(faults string, locations []string, seed uint64) (*plan, error)
+
+func rehearse(ctx context.Context, options Options, planned planner) (*Report, error) {
+	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, screen: newScreen(options.Out, options.Terminal), began: time.Now()}
 	r.report.Verdict, r.report.Failures = "pass", []string{}
 	defer r.stop()
 	for _, step := range []struct {
@@ -97,7 +105,7 @@ func (r *Run) read(context.Context) (err error) {
 	for _, problem := range r.day.Problems {
 		r.screen.say("  not understood: " + problem.String())
 	}
-	r.plan, err = planFor(r.options.Faults, r.day.Locations, r.options.Seed)
+	r.plan, err = r.planned(r.options.Faults, r.day.Locations, r.options.Seed)
 	return err
 }
 

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse"
+)
+
+// mutant is a bug planted in the hub by an edit of one file. The edit is laid
+// over the source at build time; an edit that no longer fits fails the test.
+type mutant struct {
+	name, file, old, new string
+	says                 string // what the audit must find
+}
+
+var mutants = []mutant{
+	{"one sale dropped", "protocol/stock/operations.go",
+		"	if fault := s.faultAt(l, op); fault != \"\" {",
+		"	if op.ID.Sequence == 5 {\n		op.Lines = nil\n		return\n	}\n	if fault := s.faultAt(l, op); fault != \"\" {",
+		"movements do not sum to zero"},
+	{"one sale doubled", "protocol/stock/operations.go",
+		"	s.move(l, no, from, to, q)\n",
+		"	s.move(l, no, from, to, q)\n	if op.ID.Sequence == 5 && i == 0 {\n		s.move(l, no, from, to, q)\n	}\n",
+		"movements do not sum to zero"},
+	{"one claim leaked", "protocol/stock/steps.go",
+		"	case c.Quantity > line.Quantity:",
+		"	case c.Action == Release && i == 0:\n			done = true\n		case c.Quantity > line.Quantity:",
+		"leaked: order"},
+}
+
+// TestTheAuditFindsMutants proves the auditor: with a planted bug a rehearsal
+// ends with exit code 1 and says what is wrong, without one it passes.
+func TestTheAuditFindsMutants(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := t.TempDir()
+	build(t, root, "-o", good+string(filepath.Separator), "./cmd/shelfsync", "./cmd/shelfsync-hub", "./cmd/shelfsync-agent")
+	if report, code := play(t, good); code != 0 || report.Verdict != "pass" {
+		t.Fatalf("without a mutant: exit %d, %q", code, report.Failures)
+	}
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, program := range []string{"shelfsync", "shelfsync-agent"} {
+				if err := os.Link(filepath.Join(good, program), filepath.Join(dir, program)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, "shelfsync-hub"), "./cmd/shelfsync-hub")
+			report, code := play(t, dir)
+			if failures := strings.Join(report.Failures, "\n"); code != 1 || report.Verdict != "fail" || !strings.Contains(failures, m.says) {
+				t.Fatalf("exit %d, verdict %s; want a failure that says %q, got:\n%s", code, report.Verdict, m.says, failures)
+			}
+		})
+	}
+}
+
+// overlay writes the edited file and the list that go build reads.
+func (m mutant) overlay(t *testing.T, root string) string {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(m.file))
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(source, []byte(m.old)); n != 1 {
+		t.Fatalf("the edit fits %d places of %s, not one: write it anew", n, m.file)
+	}
+	dir := t.TempDir()
+	edited, list := filepath.Join(dir, "edited.go"), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: edited}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string][]byte{edited: bytes.Replace(source, []byte(m.old), []byte(m.new), 1), list: replace} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}
+
+func build(t *testing.T, root string, args ...string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", append([]string{"build"}, args...)...)
+	command.Dir = root
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// play rehearses a short peaceful day with the programs of a folder.
+func play(t *testing.T, programs string) (report rehearse.Report, code int) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(programs, "shelfsync"), "rehearse", "--faults", "none", "--limit", "400", "--stores", "4",
+		"--online-share", "0.3", "--dir", t.TempDir())
+	var out bytes.Buffer
+	command.Stdout = &out
+	err := command.Run()
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("no report: %v", err)
+	}
+	if err != nil {
+		code = command.ProcessState.ExitCode()
+	}
+	return report, code
+}
