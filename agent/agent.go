@@ -45,14 +45,13 @@ func Open(config Config) (*Agent, error) {
 	if err := a.load(); err != nil {
 		return nil, err
 	}
-	a.ages.add(a.ledger.Head().Position.Sequence, config.Now())
 	return a, nil
 }
 
 // load builds the view anew: the base the ledger kept, plus what is pending.
 func (a *Agent) load() error {
 	head := a.ledger.Head()
-	a.view, a.base, a.applied = stock.NewView(), head.Base, head.Through
+	a.view, a.base = stock.NewView(), head.Base
 	err := a.ledger.Load(ledger.Visitor{
 		Item:  a.view.SetItem,
 		Level: a.view.SetLevel,
@@ -61,7 +60,23 @@ func (a *Agent) load() error {
 	if err != nil {
 		return fmt.Errorf("load base: %w", err)
 	}
-	return a.pending(head.Through, head.Position, a.view.Fold)
+	if err := a.pending(head.Through, head.Position, a.view.Fold); err != nil {
+		return err
+	}
+	return a.owe(head.Through)
+}
+
+// owe counts what follows a position as not yet applied. How old that is only
+// the stamp of the first can tell, for it may be of an earlier run. Too old is
+// harmless; too young would let the hub believe that nothing is missing.
+func (a *Agent) owe(through protocol.Position) error {
+	a.applied, a.ages = through, ages{}
+	end := a.ledger.Head().Position
+	first := protocol.Position{Sequence: min(through.Sequence+1, end.Sequence)}
+	return a.pending(through, first, func(op *stock.Operation) {
+		now := a.config.Now()
+		a.ages.add(end.Sequence, now.Add(-time.Duration(max(0, now.UnixMilli()-op.At))*time.Millisecond))
+	})
 }
 
 // foldSlice bounds how many operations are read at once while folding.
@@ -102,13 +117,19 @@ func (a *Agent) keep(kept ledger.Kept) error {
 		a.failed = err
 		return fmt.Errorf("keep round: %w", err)
 	}
-	if kept.Rebase {
-		return a.load()
+	if kept.Through.Sequence < before.Sequence { // the new log lacks what the old one had: it is pending again
+		applied := a.applied // acknowledged since the new log said Welcome
+		err := a.load()
+		a.advance(applied)
+		return err
 	}
 	if err := a.pending(before, kept.Through, a.view.Unfold); err != nil {
 		return err
 	}
-	if kept.Restart {
+	switch { // what is pending stays folded: a till must not wait for it
+	case kept.Rebase:
+		a.view.Rebase()
+	case kept.Restart:
 		a.view.DropClaims()
 	}
 	for _, item := range kept.Items {

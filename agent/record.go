@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
 	"github.com/shelfsync/shelfsync/protocol"
@@ -76,10 +77,13 @@ func (a *Agent) Record(requests []*Request) []Answer {
 	}
 	if len(group.entries) > 0 && a.failed == nil {
 		if _, err := a.ledger.Append(group.entries); err != nil {
-			a.failed = fmt.Errorf("append to ledger: %w", err)
+			_ = a.fail("append to ledger", err) // every answer below is this error
 		} else {
 			a.ages.add(a.ledger.Head().Position.Sequence, a.config.Now())
 			a.session.Grew(a.ledger.Head().Position)
+			for i := range group.recorded {
+				a.events.add(recordedEvent(&group.recorded[i]), a.config.Now())
+			}
 		}
 	}
 	for i := range answers {
@@ -96,14 +100,33 @@ func (a *Agent) Record(requests []*Request) []Answer {
 // Failed is the storage error after which the agent must end, or nil.
 func (a *Agent) Failed() error { return a.failed }
 
+// fail notes a storage error.
+func (a *Agent) fail(doing string, err error) error {
+	a.failed = fmt.Errorf("%s: %w", doing, err)
+	return a.failed
+}
+
+// recordedEvent names the items whose level an operation may have changed.
+func recordedEvent(r *Recorded) Event {
+	event := Event{Type: "recorded", Operation: r.Operation.String()}
+	for i := range r.Lines {
+		if code := r.Lines[i].Line.Code(); !r.Lines[i].Parked && len(event.Items) < maxEventItems && !slices.Contains(event.Items, code) {
+			event.Items = append(event.Items, code)
+		}
+	}
+	return event
+}
+
 // group is one commit in the making.
 type group struct {
-	agent   *Agent
-	next    uint64
-	entries []ledger.Entry
-	keys    map[string]int // key -> index of the request that brings it
-	prints  map[string][32]byte
-	repeats map[int]int // request -> the earlier one of this group it repeats
+	agent    *Agent
+	next     uint64
+	entries  []ledger.Entry
+	recorded []Recorded
+	keys     map[string]int // key -> index of the request that brings it
+	prints   map[string][32]byte
+	repeats  map[int]int      // request -> the earlier one of this group it repeats
+	referred map[string]error // operation referred to -> why it cannot be reversed
 }
 
 func (g *group) take(i int, request *Request) Answer {
@@ -112,11 +135,15 @@ func (g *group) take(i int, request *Request) Answer {
 			return answer
 		}
 	}
-	entry, body, err := g.agent.write(request, g.next)
+	if err := g.referred[request.Operation.Reverses]; err != nil {
+		return Answer{Err: err}
+	}
+	entry, recorded, err := g.agent.write(request, g.next)
 	if err != nil {
 		return Answer{Err: err}
 	}
-	g.entries = append(g.entries, entry)
+	g.entries, g.recorded = append(g.entries, entry), append(g.recorded, recorded)
+	g.refer(request)
 	g.next++
 	if request.Key != "" {
 		g.keys[request.Key] = i
@@ -125,7 +152,20 @@ func (g *group) take(i int, request *Request) Answer {
 		}
 		g.prints[request.Key] = request.Fingerprint
 	}
-	return Answer{Body: body}
+	return Answer{Body: entry.Answer}
+}
+
+// refer remembers what the ledger cannot tell before the commit.
+func (g *group) refer(request *Request) {
+	if g.referred == nil {
+		g.referred = map[string]error{}
+	}
+	for _, id := range request.Refers {
+		g.referred[id] = ErrReferred
+	}
+	if id := request.Operation.Reverses; id != "" {
+		g.referred[id] = ErrReversed
+	}
 }
 
 // replay answers a key that is in the ledger, or earlier in this group.
@@ -143,8 +183,7 @@ func (g *group) replay(i int, request *Request) (Answer, bool) {
 	record, ok, err := g.agent.ledger.ByKey(request.Key)
 	switch {
 	case err != nil:
-		g.agent.failed = fmt.Errorf("look up idempotency key: %w", err)
-		return Answer{Err: g.agent.failed}, true
+		return Answer{Err: g.agent.fail("look up idempotency key", err)}, true
 	case !ok:
 		return Answer{}, false
 	case record.Fingerprint != request.Fingerprint:
@@ -155,26 +194,28 @@ func (g *group) replay(i int, request *Request) (Answer, bool) {
 
 // write resolves a request into an operation, folds it into the view and gives
 // the ledger's entry. Nothing has changed if it returns an error.
-func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, []byte, error) {
+func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded, error) {
 	op := request.Operation
-	op.Incarnation, op.Seen, op.At = a.base.Incarnation, a.base.Index, a.config.Now().UnixMilli()
+	op.Incarnation, op.Seen = a.base.Incarnation, a.base.Index
+	if op.At == 0 { // the till did not say
+		op.At = a.config.Now().UnixMilli()
+	}
 	if err := a.resolve(request, &op); err != nil {
-		return ledger.Entry{}, nil, err
+		return ledger.Entry{}, Recorded{}, err
 	}
 	if fault := op.FaultOf(); fault != "" {
-		return ledger.Entry{}, nil, &Fault{fault}
+		return ledger.Entry{}, Recorded{}, &Fault{fault}
 	}
 	bytes, err := protocol.EncodeOperation(&op)
 	if err != nil {
-		return ledger.Entry{}, nil, err
+		return ledger.Entry{}, Recorded{}, err
 	}
 	a.view.Fold(&op)
 	a.days.count(&op, a.config.Now())
 	head := a.ledger.Head()
 	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence}, Lines: a.lines(&op)}
-	body := request.Answer(recorded)
 	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
-		Fingerprint: request.Fingerprint, Answer: body, Refers: request.Refers}, body, nil
+		Fingerprint: request.Fingerprint, Answer: request.Answer(recorded), Refers: request.Refers}, recorded, nil
 }
 
 // Fault is an operation that breaks the stock model's own rules.
@@ -190,21 +231,21 @@ func (a *Agent) lines(op *stock.Operation) []RecordedLine {
 		level := a.view.Level(line.Code())
 		lines[i] = RecordedLine{Line: line, Level: level, Parked: line.Item == "" && line.Kind != stock.Delivery}
 		if line.Kind.Moves() && !lines[i].Parked {
-			lines[i].Warnings = warnings(&line, level)
+			lines[i].Warnings = warnings(&line, op.Reverses != "", level)
 		}
 	}
 	return lines
 }
 
 // warnings says what a line that takes goods has taken, judged by what is left.
-func warnings(line *stock.Line, left stock.Level) (words []string) {
-	if from, _, _ := line.Legs(false); from != stock.Sellable {
+func warnings(line *stock.Line, undone bool, left stock.Level) (words []string) {
+	if from, _, _ := line.Legs(undone); from != stock.Sellable {
 		return nil
 	}
-	if left.Sellable < left.Claims {
+	if left.Claims > 0 && left.Sellable < left.Claims {
 		words = append(words, "takes_reserved")
 	}
-	if left.Sellable < left.Staged {
+	if left.Staged > 0 && left.Sellable < left.Staged {
 		words = append(words, "takes_set_aside")
 	}
 	if left.Sellable < 0 {

@@ -33,8 +33,23 @@ func (a *Agent) resolve(request *Request, op *stock.Operation) error {
 			return fmt.Errorf("line %d: %w", i+1, ErrBeyondLimit)
 		}
 		line.Quantity *= stock.Quantity(factor)
+		a.resolveClaimLine(line)
 	}
 	return nil
+}
+
+// resolveClaimLine names the claim that a sale hands over, where the till gave
+// only the reservation: the first of that item which is open here.
+func (a *Agent) resolveClaimLine(line *stock.Line) {
+	if line.Reservation == "" || line.ReservationLine != "" {
+		return
+	}
+	for _, c := range a.view.Claims(line.Reservation) {
+		if c.Item == line.Item {
+			line.ReservationLine = c.Line
+			return
+		}
+	}
 }
 
 // resolveReverse takes the lines of the operation to undo, where that is allowed.
@@ -45,7 +60,7 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	}
 	record, ok, err := a.ledger.BySequence(id.Epoch, id.Sequence)
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", op.Reverses, err)
+		return a.fail("look up "+op.Reverses, err)
 	}
 	if !ok {
 		return ErrNotFound
@@ -72,12 +87,12 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 func (a *Agent) unreferred(id string) error {
 	by, err := a.ledger.ReferredBy(id)
 	if err != nil {
-		return fmt.Errorf("look up what refers to %s: %w", id, err)
+		return a.fail("look up what refers to "+id, err)
 	}
 	for _, other := range by {
 		record, ok, err := a.ledger.BySequence(other.Epoch, other.Sequence)
 		if err != nil {
-			return fmt.Errorf("look up operation %d: %w", other.Sequence, err)
+			return a.fail("look up what refers to "+id, err)
 		}
 		if ok && record.Kind == "reverse" {
 			return ErrReversed

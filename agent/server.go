@@ -89,6 +89,11 @@ func (s *Server) Record(ctx context.Context, request *Request) (Answer, error) {
 	case answer := <-c.answer:
 		return answer, nil
 	case <-s.done:
+	}
+	select {
+	case answer := <-c.answer: // it came with the end: the till should have it
+		return answer, nil
+	default:
 		return Answer{}, ErrStopped
 	}
 }
@@ -118,12 +123,19 @@ type uplink struct {
 	attempt int
 	next    int // which address to try
 	retry   <-chan time.Time
+	cut     context.CancelFunc // ends the link without a word
+	giveUp  context.CancelFunc // ends the dialling
 }
 
-// loop owns the Agent.
+// loop owns the Agent. A link outlives ctx by its goodbye, dialling does not.
 func (s *Server) loop(ctx context.Context) {
 	defer close(s.done)
 	up := &uplink{}
+	life, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	up.cut, up.giveUp = cut, giveUp
 	beat := time.NewTicker(protocol.BeatMS * time.Millisecond)
 	defer beat.Stop()
 	s.dial(ctx, up)
@@ -140,7 +152,7 @@ func (s *Server) loop(ctx context.Context) {
 		case event := <-s.events:
 			s.heard(up, event)
 		case d := <-s.dialled:
-			s.connected(ctx, up, d)
+			s.connected(life, up, d)
 		case <-up.retry:
 			s.dial(ctx, up)
 		case <-beat.C:
@@ -204,14 +216,14 @@ func (s *Server) dial(ctx context.Context, up *uplink) {
 	}()
 }
 
-func (s *Server) connected(ctx context.Context, up *uplink, d dialled) {
+func (s *Server) connected(life context.Context, up *uplink, d dialled) {
 	up.dialing = false
 	if d.err != nil {
 		s.agent.Unreachable(d.address, d.err)
 		s.backOff(up)
 		return
 	}
-	up.link = link.Start(ctx, d.conn, s.events)
+	up.link = link.Start(life, d.conn, s.events)
 	s.note(s.agent.Connected(up.link, d.address))
 }
 
@@ -239,8 +251,14 @@ func (s *Server) backOff(up *uplink) {
 	up.retry = time.After(time.Duration(wait) * time.Millisecond)
 }
 
-// goodbye ends the link and waits for it.
+// goodbye ends the dialling or the link and waits for it.
 func (s *Server) goodbye(up *uplink) {
+	up.giveUp()
+	if up.dialing {
+		if d := <-s.dialled; d.conn != nil {
+			_ = d.conn.Close("the agent stops") // nobody has spoken on it yet
+		}
+	}
 	if up.link == nil {
 		return
 	}
@@ -252,7 +270,7 @@ func (s *Server) goodbye(up *uplink) {
 		case <-up.link.Done():
 			return
 		case <-deadline:
-			return
+			up.cut()
 		}
 	}
 }

@@ -32,7 +32,7 @@ var refusals = map[protocol.ByeCode]bool{protocol.ByeForked: true, protocol.ByeW
 // Connected begins the conversation over a connection that was just made.
 func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
-	a.link.Hub = address
+	a.link.Hub, a.lastBye = address, protocol.Bye{}
 	head := a.ledger.Head()
 	backlog, oldest := a.Backlog()
 	a.session.Start(protocol.Hello{Version: protocol.FrameVersion, Role: protocol.RoleAgent, Agent: a.config.Location,
@@ -55,7 +55,7 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 func (a *Agent) Disconnected(why error) {
 	a.session.Stop()
 	a.port = nil
-	if why != nil && a.link.LastError == "" {
+	if why != nil && a.lastBye == (protocol.Bye{}) {
 		a.link.LastError = why.Error()
 	}
 	a.setOnline(false)
@@ -101,13 +101,10 @@ func (a *Agent) act(action session.Action) error {
 		a.setOnline(true)
 	case session.Rebase:
 		held, err := a.holds(do.Through)
-		if err != nil {
-			return err
+		if err != nil || !held || do.Through.Sequence >= a.applied.Sequence {
+			return err // not held: a fork, which the session finds
 		}
-		if !held {
-			do.Through = protocol.Position{} // a fork, which the session will find: nothing of ours is settled
-		}
-		return a.keep(ledger.Kept{Rebase: true, Base: protocol.HubPosition{Incarnation: do.Hub.Incarnation}, Through: do.Through})
+		return a.owe(do.Through) // the old base serves until the new one is whole
 	case session.Close:
 		a.closed(do)
 	}
@@ -141,7 +138,17 @@ func (a *Agent) supply(read session.Read) error {
 
 // store keeps a whole round, then tells the session and whoever watches.
 func (a *Agent) store(round *protocol.Round) error {
-	err := a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Restart: round.Restart,
+	held, err := a.holds(round.Through)
+	if err != nil {
+		return err
+	}
+	if !held { // a clone of this PC speaks to another node: what it sent must not settle what we sold
+		a.session.Stop()
+		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeForked,
+			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
+		return nil
+	}
+	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart,
 		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes})
 	if err != nil {
 		return err
@@ -155,8 +162,8 @@ func (a *Agent) store(round *protocol.Round) error {
 		event.Items = append(event.Items, round.Levels[i].Item)
 	}
 	a.events.add(event, a.config.Now())
-	for i := range round.Outcomes {
-		a.events.add(Event{Type: "outcome", Outcome: &round.Outcomes[i]}, a.config.Now())
+	for _, outcome := range round.Outcomes { // a copy each: an event must not keep the round alive
+		a.events.add(Event{Type: "outcome", Outcome: &outcome}, a.config.Now())
 	}
 	return nil
 }
@@ -191,7 +198,7 @@ func (a *Agent) setOnline(online bool) {
 // Link is how the connection stands.
 func (a *Agent) Link() Link { return a.link }
 
-// LastBye is what the hub said last when it ended a connection.
+// LastBye is why the last connection ended, if either side said so.
 func (a *Agent) LastBye() protocol.Bye { return a.lastBye }
 
 // AsOf is when the hub was last heard.
@@ -202,5 +209,5 @@ func (a *Agent) Applied() protocol.Position { return a.applied }
 
 // Unreachable says that a hub address could not be dialled.
 func (a *Agent) Unreachable(address string, err error) {
-	a.link.Hub, a.link.LastError = address, err.Error()
+	a.link.Hub, a.link.LastError, a.lastBye = address, err.Error(), protocol.Bye{}
 }

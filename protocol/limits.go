@@ -180,3 +180,7 @@ const MaxLogProposals = 48
 
 // MaxCommandBytes bounds one command, so that it always finds room in an entry.
 const MaxCommandBytes = MaxEntryBytes / 2
+
+// MaxPruned bounds the operations that one commit of a store's ledger prunes:
+// some hundred pages, so that a sale waits a few milliseconds for it.
+const MaxPruned = 1000

@@ -3,42 +3,37 @@ package ledger
 import (
 	"context"
 	"database/sql/driver"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
 
-//go:embed schema.sql
-var schema string
-
-const (
-	schemaVersion = 1
-	applicationID = 0x53_48_4c_46 // "SHLF": another program's database is not taken for ours
-	// safeVersion is the first SQLite without the WAL-reset race that could lose
-	// committed writes: 3.51.3.
-	safeVersion = 3_051_003
-)
+// safeVersion is the first SQLite without the WAL-reset race that could lose
+// committed writes: 3.51.3.
+const safeVersion = 3_051_003
 
 // pragmas are set on the one connection. FULL syncs the log at each commit; the
 // driver's own default does not, and an answered sale could vanish.
 var pragmas = []string{
-	"synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 1000", "journal_size_limit = 67108864", "mmap_size = 0",
+	"page_size = 4096", "synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 1000", "journal_size_limit = 67108864", "mmap_size = 0",
 	"cell_size_check = ON", "trusted_schema = OFF", "temp_store = MEMORY", "foreign_keys = ON", "cache_size = -8000",
 	"fullfsync = ON", "checkpoint_fullfsync = ON", "busy_timeout = 5000",
 }
 
 // promised are read back: a pragma that did not take is a promise we cannot keep.
-var promised = map[string]string{"synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "1000", "mmap_size": "0", "foreign_keys": "1"}
+var promised = map[string]string{
+	"page_size": "4096", "synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "1000", "journal_size_limit": "67108864", "mmap_size": "0",
+	"cell_size_check": "1", "trusted_schema": "0", "temp_store": "2", "foreign_keys": "1", "fullfsync": "1", "checkpoint_fullfsync": "1",
+}
 
-// database is one driver connection with its prepared statements. The error of
-// any write sticks.
+// database is one driver connection with its prepared statements, the only one
+// that writes and checkpoints. Its first error sticks: what the disk then holds
+// is not known until the program has started again.
 type database struct {
 	conn     *sqlite3.SQLiteConn
 	prepared map[string]*sqlite3.SQLiteStmt
@@ -49,7 +44,7 @@ type database struct {
 // openDatabase opens, or creates whole, the ledger of a folder.
 func openDatabase(dir string, found func(*database) error) (*database, error) {
 	if _, number, _ := sqlite3.Version(); number < safeVersion {
-		return nil, fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits; %d or later is needed", number, safeVersion)
+		return nil, fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits: build it with %d or later", number, safeVersion)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make ledger folder: %w", err)
@@ -58,21 +53,55 @@ func openDatabase(dir string, found func(*database) error) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "ledger.db")
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+	d, err := openFile(filepath.Join(dir, "ledger.db"), found)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), lock.Close())
+	}
+	d.lock = lock
+	return d, nil
+}
+
+func openFile(path string, found func(*database) error) (*database, error) {
+	log, err := size(path + "-wal")
+	if err != nil {
+		return nil, err
+	}
+	if whole, err := size(path); err != nil {
+		return nil, err
+	} else if whole < 0 && log > 0 {
+		return nil, fmt.Errorf("%s is gone, but its log is there: put the file back, or move the log away to begin a new ledger: %w", path, ErrDamaged)
+	} else if whole < 0 {
 		if err := create(path, found); err != nil {
-			return nil, errors.Join(fmt.Errorf("create ledger: %w", err), lock.Close())
+			return nil, fmt.Errorf("create %s: %w", path, err)
 		}
 	}
-	d, err := connect(path)
-	if err == nil {
-		d.lock = lock
-		if err = d.verify(); err == nil {
-			return d, nil
-		}
-		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), d.Close())
+	d, err := dial(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.Join(fmt.Errorf("open ledger: %w", err), lock.Close())
+	checks := []func() error{d.ours, d.configure, d.verified, d.migrate}
+	if log > 0 { // the last program did not end by itself
+		prove := func() error { return proveLog(path + "-wal") }
+		checks = []func() error{prove, d.ours, d.configure, d.verified, d.pages, d.migrate, d.emptyLog}
+	}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	return d, nil
+}
+
+// size is the length of a file, -1 where there is none.
+func size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // lockFolder keeps a second agent off the same folder: two writers would fork
@@ -88,62 +117,35 @@ func lockFolder(dir string) (*os.File, error) {
 	return lock, nil
 }
 
-// create builds the file under another name and renames it when it is whole: a
-// crash leaves no ledger or a good one.
-func create(path string, found func(*database) error) error {
-	next := path + ".new"
-	for _, old := range []string{next, next + "-wal", next + "-shm"} {
-		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	d, err := connect(next)
-	if err != nil {
-		return err
-	}
-	err = d.transaction(func() error {
-		for _, statement := range strings.SplitAfter(schema, ";\n") {
-			if err := d.exec(statement); err != nil {
-				return err
-			}
-		}
-		return found(d)
-	})
-	if err == nil {
-		_, err = d.text(fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
-	}
-	if err == nil {
-		_, err = d.text(fmt.Sprintf("PRAGMA application_id = %d", applicationID))
-	}
-	if err = errors.Join(err, d.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(next, path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-func connect(path string) (*database, error) {
-	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + path + "?_txlock=immediate")
+// dial opens a connection as the driver does; it promises nothing yet.
+func dial(path string) (*database, error) {
+	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + path)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}
-	for _, pragma := range pragmas {
-		if _, err := d.text("PRAGMA " + pragma); err != nil { // some answer with a row
-			return nil, errors.Join(fmt.Errorf("set %s: %w", pragma, err), d.Close())
-		}
-	}
-	return d, nil
+	return &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}, nil
 }
 
-// verify reads back what the ledger's promise rests on.
-func (d *database) verify() error {
+func (d *database) configure() error {
+	for _, pragma := range pragmas {
+		if _, err := d.text("PRAGMA " + pragma); err != nil { // some answer with a row
+			return fmt.Errorf("set %s: %w", pragma, err)
+		}
+	}
+	return nil
+}
+
+// ours is asked before anything is written to the file.
+func (d *database) ours() error {
+	have, err := d.number("PRAGMA application_id")
+	if err == nil && have != applicationID {
+		err = fmt.Errorf("application_id is %d, not %d: not a ledger of ours", have, applicationID)
+	}
+	return err
+}
+
+// verified reads back what the ledger's promise rests on.
+func (d *database) verified() error {
 	for name, want := range promised {
 		have, err := d.text("PRAGMA " + name)
 		if err != nil {
@@ -153,22 +155,22 @@ func (d *database) verify() error {
 			return fmt.Errorf("pragma %s is %s, not %s: sales would not be safe", name, have, want)
 		}
 	}
-	for name, want := range map[string]int64{"application_id": applicationID, "user_version": schemaVersion} {
-		have, err := d.number("PRAGMA " + name)
-		if err != nil {
-			return err
-		}
-		if name == "user_version" && have > want {
-			return fmt.Errorf("the ledger has schema %d, this program knows %d: install the later program again", have, want)
-		}
-		if have != want {
-			return fmt.Errorf("%s is %d, not %d: not a ledger of ours", name, have, want)
-		}
-	}
-	if state, err := d.text("PRAGMA quick_check(1)"); err != nil || state != "ok" {
-		return fmt.Errorf("the database is damaged: %s: %w", state, errors.Join(ErrDamaged, err))
-	}
 	return nil
+}
+
+// pages looks for damage in the structure of the file.
+func (d *database) pages() error {
+	state, err := d.text("PRAGMA quick_check(1)")
+	if err == nil && state != "ok" {
+		err = fmt.Errorf("the database is damaged: %s: %w", state, ErrDamaged)
+	}
+	return err
+}
+
+// emptyLog leaves nothing of the log of a program that was killed.
+func (d *database) emptyLog() error {
+	_, err := d.text("PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
 }
 
 // statement prepares a text once.
@@ -197,9 +199,6 @@ func named(values []driver.Value) []driver.NamedValue {
 
 // exec runs a statement that returns nothing.
 func (d *database) exec(text string, values ...driver.Value) error {
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
 	s, err := d.statement(text)
 	if err != nil {
 		return err
@@ -209,8 +208,15 @@ func (d *database) exec(text string, values ...driver.Value) error {
 }
 
 // query walks the rows of a statement; row may keep nothing of its argument but
-// strings and copied bytes.
+// strings and copied bytes. An error of row says that the rows are damaged.
 func (d *database) query(row func([]driver.Value) error, text string, values ...driver.Value) error {
+	if d.failed == nil {
+		d.failed = d.walk(row, text, values)
+	}
+	return d.failed
+}
+
+func (d *database) walk(row func([]driver.Value) error, text string, values []driver.Value) error {
 	s, err := d.statement(text)
 	if err != nil {
 		return err
@@ -243,8 +249,7 @@ func (d *database) number(text string, values ...driver.Value) (found int64, err
 	return found, err
 }
 
-// transaction runs body whole or not at all. An error of storage sticks: what
-// the disk then holds is not known until the program has started again.
+// transaction runs body whole or not at all.
 func (d *database) transaction(body func() error) error {
 	if d.failed != nil {
 		return d.failed

@@ -6,32 +6,52 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
 // Keep stores one round: its values, its base and the watermark, in one
 // transaction.
 func (l *SQLite) Keep(k Kept) error {
-	err := l.transaction(func() error {
-		if err := l.clear(&k); err != nil {
-			return err
-		}
-		if err := l.values(&k); err != nil {
-			return err
-		}
-		if err := l.setAbout("incarnation", k.Base.Incarnation); err != nil {
-			return err
-		}
-		if err := l.setAbout("base", k.Base.Index); err != nil {
-			return err
-		}
-		return l.exec("UPDATE epoch SET through = ?2, chain = ?3 WHERE number = ?1", l.epoch, int64(k.Through.Sequence), k.Through.Chain[:])
-	})
+	through, err := l.watermark(k.Through)
+	if err == nil {
+		err = l.transaction(func() error { return l.round(&k, through) })
+	}
 	if err != nil {
 		return fmt.Errorf("keep round at %d: %w", k.Base.Index, err)
 	}
-	l.head.Base, l.head.Through = k.Base, k.Through
+	l.base, l.present().Through = k.Base, through
 	return nil
+}
+
+// watermark is what can be kept of one that the hub says. What was pruned stays
+// settled, also for a hub that has lost it.
+func (l *SQLite) watermark(through protocol.Position) (protocol.Position, error) {
+	held, err := l.holds(l.number(), through)
+	if err == nil && !held {
+		err = fmt.Errorf("operation %d: %w", through.Sequence, ErrForked)
+	}
+	if pruned := l.present().Pruned; err == nil && through.Sequence < pruned {
+		through.Sequence = pruned
+		through.Chain, _, err = l.chain(l.number(), pruned)
+	}
+	return through, err
+}
+
+func (l *SQLite) round(k *Kept, through protocol.Position) error {
+	if err := l.clear(k); err != nil {
+		return err
+	}
+	if err := l.values(k); err != nil {
+		return err
+	}
+	if err := l.setAbout("incarnation", k.Base.Incarnation); err != nil {
+		return err
+	}
+	if err := l.setAbout("base", k.Base.Index); err != nil {
+		return err
+	}
+	return l.exec("UPDATE epoch SET through = ?2, chain = ?3 WHERE number = ?1", l.number(), int64(through.Sequence), through.Chain[:])
 }
 
 func (l *SQLite) setAbout(name string, value uint64) error {
@@ -90,6 +110,22 @@ func (l *SQLite) claim(c *stock.StoreClaim) error {
 	}
 	return l.exec("INSERT OR REPLACE INTO claim (reservation, line, channel, order_id, item, quantity, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 		c.Reservation, c.Line, c.Channel, c.Order, c.Item, int64(c.Quantity), int64(c.State))
+}
+
+// itemFormat is the version of a kept catalogue row.
+const itemFormat = 1
+
+type itemRow struct {
+	Format int
+	Item   stock.Item
+}
+
+func itemBytes(item stock.Item) []byte {
+	b, err := json.Marshal(itemRow{itemFormat, item})
+	if err != nil {
+		panic("ledger: a catalogue row has no JSON form: " + err.Error())
+	}
+	return b
 }
 
 // Load streams the kept values.

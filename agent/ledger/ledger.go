@@ -3,8 +3,8 @@
 //
 // Promise. What Append returned is on disk, in sequence, with a chain that
 // proves which history it belongs to; a round is kept whole or not at all. After
-// a storage error every call returns it: nothing is answered on a disk that has
-// lied once.
+// an error of storage every call returns it: nothing is answered on a disk that
+// has lied once, and the program has to start again.
 //
 // Owner. The agent's loop; a Ledger is not safe for concurrent use.
 //
@@ -14,8 +14,14 @@
 //	Read   -> the uplink            Keep -> base, through and outcomes at once
 //
 // Invariants. Sequence has no gap within an epoch. chain(n) = SHA-256(chain(n-1),
-// bytes(n)), checked whenever operations are read. The head is derived from the
-// operations themselves, never from a second place that may disagree.
+// bytes(n)), checked whenever an operation is read. The head is derived from the
+// operations themselves, never from a second place that may disagree. The hub's
+// watermark is always of this ledger's history.
+//
+// Pruning. An operation that the hub has applied and that is older than the
+// caller wants to keep loses its bytes; its key, answer and chain stay for ever,
+// so a till that repeats itself years later still gets its first answer. Only
+// ByKey finds it then.
 package ledger
 
 import (
@@ -27,7 +33,7 @@ import (
 
 // Entry is one operation on its way into the ledger.
 type Entry struct {
-	Bytes         []byte
+	Bytes         []byte // never empty on its way in; empty once pruned
 	Kind          string
 	Receipt, Till string
 	At            int64    // the store's clock, unix ms
@@ -43,7 +49,7 @@ type Record struct {
 	Epoch    string
 	Sequence uint64
 	Chain    [32]byte
-	Settled  bool // at or below the hub's watermark
+	Settled  bool // at or below the hub's watermark of its epoch
 }
 
 // Head is where the ledger stands.
@@ -54,6 +60,16 @@ type Head struct {
 	Through      protocol.Position    // what the hub had applied of it, as the base knows
 	Base         protocol.HubPosition // the hub position of the kept values
 }
+
+// EpochHead is where one epoch of the ledger stands.
+type EpochHead struct {
+	Name     string
+	Position protocol.Position // its last operation
+	Through  protocol.Position // what the hub had applied of it
+	Pruned   uint64            // operations up to here have lost their bytes
+}
+
+func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through.Sequence }
 
 // Kept is one round on its way into the ledger.
 type Kept struct {
@@ -96,13 +112,23 @@ type Ledger interface {
 	// ReferredBy lists the operations that refer to an operation id.
 	ReferredBy(id string) ([]Place, error)
 	// Read returns operations of the present epoch after a position: at least
-	// one if there is one, at most so many in at most maxBytes.
+	// one if there is one, at most so many in at most maxBytes. ErrForked where
+	// the ledger cannot go on from there; that is no error of storage.
 	Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
+	// Keep stores a round in one durable commit.
 	Keep(Kept) error
+	// Load visits the kept values by code or id.
 	Load(Visitor) error
+	// Outcomes are what the hub said of one operation.
 	Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error)
 	// NewEpoch lets later operations begin a new history.
 	NewEpoch(name string) error
+	// Epochs are all histories of this ledger, oldest first.
+	Epochs() []EpochHead
+	// Prune takes the bytes of settled operations that were recorded before a
+	// time, in unix ms: from the oldest up to the first that is younger, and at
+	// most protocol.MaxPruned in a call. It returns how many.
+	Prune(before int64) (int, error)
 	Close() error
 }
 

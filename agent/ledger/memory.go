@@ -1,48 +1,65 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
 // Memory is the ledger port without a disk, for tests and simulators. A
-// program that restarts finds it as it was.
+// program that closes it and starts again finds it as it was.
 type Memory struct {
-	head     Head
-	epochs   []string
-	log      []Record // in the order they were written
-	keys     map[string]int
-	items    map[string]stock.Item
-	levels   map[string]stock.StoreLevel
-	claims   map[[2]string]stock.StoreClaim
-	outcomes map[Place][]stock.Outcome
+	installation string
+	base         protocol.HubPosition
+	epochs       []EpochHead
+	log          []Record // in the order they were written
+	first        []int    // where each epoch begins in it
+	keys         map[string]int
+	items        map[string]stock.Item
+	levels       map[string]stock.StoreLevel
+	claims       map[[2]string]stock.StoreClaim
+	outcomes     map[Place][]stock.Outcome
+	failed       error
 }
 
 // NewMemory is an empty ledger of an installation, in its first epoch.
 func NewMemory(installation, epoch string) *Memory {
-	return &Memory{head: Head{Installation: installation, Epoch: epoch}, epochs: []string{epoch}, keys: map[string]int{}, items: map[string]stock.Item{},
+	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, items: map[string]stock.Item{},
 		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, outcomes: map[Place][]stock.Outcome{}}
 }
 
+func (m *Memory) present() *EpochHead { return &m.epochs[len(m.epochs)-1] }
+
 // Head is where the ledger stands.
-func (m *Memory) Head() Head { return m.head }
+func (m *Memory) Head() Head {
+	e := m.present()
+	return Head{Installation: m.installation, Epoch: e.Name, Position: e.Position, Through: e.Through, Base: m.base}
+}
+
+// Epochs are all histories of this ledger, oldest first.
+func (m *Memory) Epochs() []EpochHead { return slices.Clone(m.epochs) }
 
 // Append keeps all entries.
 func (m *Memory) Append(entries []Entry) ([]Record, error) {
 	seen := map[string]bool{}
 	for i := range entries {
-		if _, used := m.keys[entries[i].Key]; entries[i].Key != "" && (used || seen[entries[i].Key]) {
-			return nil, fmt.Errorf("operation %d: %w", m.head.Position.Sequence+uint64(i)+1, errKeyTwice)
+		if _, used := m.keys[entries[i].Key]; m.failed == nil && entries[i].Key != "" && (used || seen[entries[i].Key]) {
+			m.failed = fmt.Errorf("operation %d: %w", m.present().Position.Sequence+uint64(i)+1, errKeyTwice)
 		}
 		seen[entries[i].Key] = true
 	}
+	if m.failed != nil {
+		return nil, m.failed
+	}
 	records := make([]Record, len(entries))
 	for i, e := range entries {
-		at := &m.head.Position
+		at := &m.present().Position
 		*at = protocol.Position{Sequence: at.Sequence + 1, Chain: protocol.NextChain(at.Chain, e.Bytes)}
-		records[i] = Record{Entry: e, Epoch: m.head.Epoch, Sequence: at.Sequence, Chain: at.Chain}
+		records[i] = Record{Entry: e, Epoch: m.present().Name, Sequence: at.Sequence, Chain: at.Chain}
 		if e.Key != "" {
 			m.keys[e.Key] = len(m.log)
 		}
@@ -51,29 +68,42 @@ func (m *Memory) Append(entries []Entry) ([]Record, error) {
 	return records, nil
 }
 
-// settled marks a record by the watermark as it stands now.
-func (m *Memory) settled(r Record) Record {
-	r.Settled = r.Epoch == m.head.Epoch && r.Sequence <= m.head.Through.Sequence
-	return r
+func (m *Memory) numberOf(epoch string) int {
+	return slices.IndexFunc(m.epochs, func(e EpochHead) bool { return e.Name == epoch })
+}
+
+// record is one as it stands now; pruned reports that only its key finds it.
+func (m *Memory) record(i int) (r Record, pruned bool) {
+	r = m.log[i]
+	e := &m.epochs[m.numberOf(r.Epoch)]
+	r.Settled, pruned = e.settled(r.Sequence), r.Sequence <= e.Pruned
+	if pruned {
+		r.Bytes = nil
+	}
+	return r, pruned
 }
 
 // ByKey finds the operation that a key recorded.
 func (m *Memory) ByKey(key string) (Record, bool, error) {
 	i, ok := m.keys[key]
-	if !ok {
-		return Record{}, false, nil
+	if !ok || m.failed != nil {
+		return Record{}, false, m.failed
 	}
-	return m.settled(m.log[i]), true, nil
+	r, _ := m.record(i)
+	return r, true, nil
 }
 
 // BySequence finds one operation.
 func (m *Memory) BySequence(epoch string, sequence uint64) (Record, bool, error) {
-	for i := range m.log {
-		if m.log[i].Epoch == epoch && m.log[i].Sequence == sequence {
-			return m.settled(m.log[i]), true, nil
-		}
+	n := m.numberOf(epoch)
+	if m.failed != nil || n < 0 || sequence == 0 || sequence > m.epochs[n].Position.Sequence {
+		return Record{}, false, m.failed
 	}
-	return Record{}, false, nil
+	r, pruned := m.record(m.first[n] + int(sequence) - 1)
+	if pruned {
+		return Record{}, false, nil
+	}
+	return r, true, nil
 }
 
 // List returns operations older than before, newest first.
@@ -82,40 +112,35 @@ func (m *Memory) List(before Cursor, limit int) (records []Record, next Cursor, 
 	if before > 0 {
 		at = int(before) - 1
 	}
-	for ; at > 0 && len(records) < limit; at-- {
-		records = append(records, m.settled(m.log[at-1]))
-		next = Cursor(at)
+	for ; m.failed == nil && at > 0 && len(records) < limit; at-- {
+		if r, pruned := m.record(at - 1); !pruned {
+			records, next = append(records, r), Cursor(at)
+		}
 	}
-	return records, next, nil
+	return records, next, m.failed
 }
 
 // ReferredBy lists the operations that refer to an operation id.
 func (m *Memory) ReferredBy(target string) (places []Place, err error) {
 	for i := range m.log {
-		for _, id := range m.log[i].Refers {
-			if id == target {
-				places = append(places, Place{m.log[i].Epoch, m.log[i].Sequence})
-			}
+		if m.failed == nil && slices.Contains(m.log[i].Refers, target) {
+			places = append(places, Place{m.log[i].Epoch, m.log[i].Sequence})
 		}
 	}
-	return places, nil
+	return places, m.failed
 }
 
 // Read returns operations of the present epoch after a position.
 func (m *Memory) Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
-	end = after
-	if after != (protocol.Position{}) {
-		record, ok, _ := m.BySequence(m.head.Epoch, after.Sequence)
-		if !ok || record.Chain != after.Chain {
-			return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
-		}
+	if m.failed != nil {
+		return nil, after, m.failed
 	}
+	if !m.holds(after) || after.Sequence < m.present().Pruned {
+		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
+	}
+	end = after
 	bytes := 0
-	for i := range m.log {
-		r := &m.log[i]
-		if r.Epoch != m.head.Epoch || r.Sequence <= after.Sequence {
-			continue
-		}
+	for _, r := range m.log[m.first[len(m.first)-1]+int(after.Sequence):] {
 		if bytes += len(r.Bytes); len(operations) == maxOperations || bytes > maxBytes && len(operations) > 0 {
 			break
 		}
@@ -124,8 +149,29 @@ func (m *Memory) Read(after protocol.Position, maxOperations, maxBytes int) (ope
 	return operations, end, nil
 }
 
+// chain is the chain at an operation of the present epoch.
+func (m *Memory) chain(sequence uint64) [32]byte {
+	return m.log[m.first[len(m.first)-1]+int(sequence)-1].Chain
+}
+
+func (m *Memory) holds(at protocol.Position) bool {
+	if at.Sequence == 0 || at.Sequence > m.present().Position.Sequence {
+		return at == protocol.Position{}
+	}
+	return m.chain(at.Sequence) == at.Chain
+}
+
 // Keep stores one round.
 func (m *Memory) Keep(k Kept) error {
+	if m.failed != nil {
+		return m.failed
+	}
+	if !m.holds(k.Through) {
+		return fmt.Errorf("keep round at %d: operation %d: %w", k.Base.Index, k.Through.Sequence, ErrForked)
+	}
+	if pruned := m.present().Pruned; k.Through.Sequence < pruned {
+		k.Through = protocol.Position{Sequence: pruned, Chain: m.chain(pruned)}
+	}
 	if k.Rebase {
 		m.levels, m.outcomes = map[string]stock.StoreLevel{}, map[Place][]stock.Outcome{}
 	}
@@ -148,52 +194,69 @@ func (m *Memory) Keep(k Kept) error {
 	for _, o := range k.Outcomes {
 		m.addOutcome(o)
 	}
-	m.head.Base, m.head.Through = k.Base, k.Through
+	m.base, m.present().Through = k.Base, k.Through
 	return nil
 }
 
 func (m *Memory) addOutcome(o stock.Outcome) {
 	place := Place{o.Epoch, o.Sequence}
-	for i, known := range m.outcomes[place] {
-		if known.Line == o.Line {
-			m.outcomes[place][i] = o
-			return
-		}
-	}
-	m.outcomes[place] = append(m.outcomes[place], o)
+	list := slices.DeleteFunc(m.outcomes[place], func(known stock.Outcome) bool { return known.Line == o.Line })
+	list = append(list, o)
+	slices.SortFunc(list, func(a, b stock.Outcome) int { return cmp.Compare(a.Line, b.Line) })
+	m.outcomes[place] = list
 }
 
-// Load gives the kept values.
+// Load visits the kept values.
 func (m *Memory) Load(v Visitor) error {
-	for _, item := range m.items {
-		if v.Item != nil {
-			v.Item(item)
-		}
+	if m.failed != nil {
+		return m.failed
 	}
-	for _, level := range m.levels {
-		if v.Level != nil {
-			v.Level(level)
-		}
-	}
-	for _, claim := range m.claims {
-		if v.Claim != nil {
-			v.Claim(claim)
-		}
-	}
+	visit(m.items, v.Item, cmp.Compare[string])
+	visit(m.levels, v.Level, cmp.Compare[string])
+	visit(m.claims, v.Claim, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	return nil
+}
+
+// visit walks a map in the order of its keys, so that a simulation repeats.
+func visit[K comparable, V any](kept map[K]V, f func(V), compare func(a, b K) int) {
+	if f == nil {
+		return
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(kept), compare) {
+		f(kept[key])
+	}
 }
 
 // Outcomes are what the hub said of one operation.
 func (m *Memory) Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error) {
-	return m.outcomes[Place{epoch, sequence}], nil
+	return slices.Clone(m.outcomes[Place{epoch, sequence}]), m.failed
 }
 
 // NewEpoch lets later operations begin a new history.
 func (m *Memory) NewEpoch(name string) error {
-	m.epochs = append(m.epochs, name)
-	m.head.Epoch, m.head.Position, m.head.Through = name, protocol.Position{}, protocol.Position{}
-	return nil
+	if m.failed == nil && m.numberOf(name) >= 0 {
+		m.failed = fmt.Errorf("begin epoch %s: its name was used before", name)
+	}
+	if m.failed == nil {
+		m.epochs, m.first = append(m.epochs, EpochHead{Name: name}), append(m.first, len(m.log))
+	}
+	return m.failed
 }
 
-// Close does nothing: there is nothing to let go of.
-func (m *Memory) Close() error { return nil }
+// Prune takes the bytes of old settled operations.
+func (m *Memory) Prune(before int64) (pruned int, err error) {
+	for n := range m.epochs {
+		e := &m.epochs[n]
+		for m.failed == nil && pruned < protocol.MaxPruned && e.Pruned+1 < e.Through.Sequence && m.log[m.first[n]+int(e.Pruned)].At < before {
+			e.Pruned++
+			pruned++
+		}
+	}
+	return pruned, m.failed
+}
+
+// Close lets the next program begin anew.
+func (m *Memory) Close() error {
+	m.failed = nil
+	return nil
+}

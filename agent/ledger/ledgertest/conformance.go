@@ -23,9 +23,15 @@ func Conformance(t *testing.T, open Open) {
 		"sequence and chain have no gap":       sequence,
 		"a key finds its answer for ever":      keys,
 		"a key used twice writes nothing":      keyTwice,
+		"an error of storage sticks":           sticks,
 		"reading obeys both bounds":            bounds,
 		"another history is refused":           forked,
+		"a strange watermark is refused":       strangeWatermark,
 		"a round is kept whole":                rounds,
+		"an old epoch keeps its watermark":     settledEpochs,
+		"pruning keeps keys and answers":       pruning,
+		"pruning goes by slices":               pruneSlices,
+		"what was pruned stays settled":        prunedForOldHub,
 		"a rebase drops the old base":          rebase,
 		"a new epoch begins at one":            epochs,
 		"the list pages backwards":             list,
@@ -119,32 +125,29 @@ func keyTwice(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 
 func bounds(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {
 	records := write(t, l, 1, 9)
-	at := func(n int) protocol.Position {
-		return protocol.Position{Sequence: records[n-1].Sequence, Chain: records[n-1].Chain}
-	}
 	operations, end, err := l.Read(protocol.Position{}, 4, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "operations", len(operations), 4)
-	equal(t, "end", end, at(4))
-	operations, end, err = l.Read(at(4), 100, 25)
+	equal(t, "end", end, at(records, 4))
+	operations, end, err = l.Read(at(records, 4), 100, 25)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "operations in 25 bytes", len(operations), 2)
-	equal(t, "end", end, at(6))
-	operations, _, err = l.Read(at(6), 100, 1)
+	equal(t, "end", end, at(records, 6))
+	operations, _, err = l.Read(at(records, 6), 100, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "at least one operation", len(operations), 1)
-	operations, end, err = l.Read(at(9), 100, 100)
+	operations, end, err = l.Read(at(records, 9), 100, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "operations at the end", len(operations), 0)
-	equal(t, "end", end, at(9))
+	equal(t, "end", end, at(records, 9))
 }
 
 func forked(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {
@@ -181,7 +184,7 @@ func loaded(t *testing.T, l ledger.Ledger) string {
 
 func rounds(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	records := write(t, l, 1, 3)
-	through := protocol.Position{Sequence: 2, Chain: records[1].Chain}
+	through := at(records, 2)
 	k := kept(40, through)
 	k.Outcomes = []stock.Outcome{{Epoch: l.Head().Epoch, Sequence: 2, Line: 1, Code: stock.Parked, Text: "what", Index: 40}}
 	if err := l.Keep(k); err != nil {

@@ -1,0 +1,110 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/shelfsync/shelfsync/agent"
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// Whatever is sold, cut, restarted or restored, and in whatever order: when
+// everything has arrived, tills see what the hub holds, and every operation is
+// there once and in order.
+func TestAnyHistoryEndsWithOneTruth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, ledger.NewMemory("pc", "e1"))
+		codes := []string{"cup", "six-pack", "postage", "unknown", "late", "tea"}
+		do := map[string]func(*rapid.T){
+			"sell":    func(t *rapid.T) { w.move(t, codes, stock.Sale) },
+			"return":  func(t *rapid.T) { w.move(t, codes, stock.Return) },
+			"deliver": func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
+			"adjust":  func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
+			"claim":   w.touchClaim,
+			"undo":    w.undo,
+			"erp":     func(t *rapid.T) { w.correctSome(t, codes) },
+			"channel": func(t *rapid.T) {
+				w.keys++
+				w.reserve(fmt.Sprint("web-", w.keys), rapid.SampledFrom(codes).Draw(t, "item"), stock.Quantity(rapid.IntRange(1, 4).Draw(t, "units"))*stock.Unit)
+			},
+			"catalogue": func(t *rapid.T) {
+				w.items(stock.Item{Code: "cup", Stocked: true, Aliases: []stock.Alias{{Code: "six-pack", Factor: rapid.Int64Range(2, 6).Draw(t, "factor")}}},
+					stock.Item{Code: "postage", Stocked: rapid.Bool().Draw(t, "stocked")}, stock.Item{Code: "late", Stocked: true})
+			},
+			"connect": func(*rapid.T) {
+				if w.conn == nil || w.conn.closed {
+					w.connect()
+				}
+			},
+			"cut":           func(t *rapid.T) { w.cut(rapid.Bool().Draw(t, "settle")) },
+			"restart":       func(*rapid.T) { w.restart() },
+			"":              func(*rapid.T) { w.basePlusPending() },
+			"hub hears":     func(*rapid.T) { w.hear() },
+			"hub applies":   func(*rapid.T) { w.settle() },
+			"hub offers":    func(*rapid.T) { w.offer() },
+			"store reads":   func(*rapid.T) { w.read() },
+			"time goes on":  func(*rapid.T) { w.now = w.now.Add(time.Minute); w.must(w.agent.Beat()) },
+			"all catch up":  func(*rapid.T) { w.meet() },
+			"store reads 2": func(*rapid.T) { w.read(); w.read() },
+		}
+		for incarnation := uint64(2); incarnation < 5; incarnation++ {
+			t.Repeat(do)
+			w.rebuild(rapid.IntRange(1, len(w.entries)).Draw(t, "entries that a restored hub still has"), incarnation)
+		}
+		t.Repeat(do)
+		w.meet()
+		w.restart()
+		w.meet()
+	})
+}
+
+func (w *world) move(t *rapid.T, codes []string, kind stock.Kind) {
+	line := stock.Line{Kind: kind, Scanned: rapid.SampledFrom(codes).Draw(t, "item"), Quantity: stock.Quantity(rapid.IntRange(1, 3000).Draw(t, "quantity"))}
+	switch kind {
+	case stock.Return:
+		line.Account = rapid.SampledFrom([]stock.Account{stock.Sellable, stock.ReturnPending}).Draw(t, "account")
+	case stock.Adjust:
+		line.Account = rapid.SampledFrom([]stock.Account{stock.Sellable, stock.Damaged}).Draw(t, "account")
+		line.Quantity *= stock.Quantity(rapid.SampledFrom([]int{-1, 1}).Draw(t, "sign"))
+	}
+	requests := make([]*agent.Request, rapid.IntRange(1, 4).Draw(t, "tills"))
+	for i := range requests {
+		requests[i] = w.request(line)
+	}
+	for _, answer := range w.agent.Record(requests) {
+		w.must(answer.Err)
+	}
+	w.must(w.agent.Follow())
+}
+
+func (w *world) touchClaim(t *rapid.T) {
+	claims := w.agent.View().Claims("")
+	if len(claims) == 0 {
+		return
+	}
+	c := rapid.SampledFrom(claims).Draw(t, "claim")
+	r := w.request()
+	r.Claim = &agent.ClaimStep{Kind: rapid.SampledFrom([]stock.Kind{stock.Stage, stock.Unstage, stock.Pick, stock.CannotPick}).Draw(t, "step"),
+		Reservation: c.Reservation, Line: c.Line}
+	if rapid.Bool().Draw(t, "part") {
+		r.Claim.Quantity = 1 + c.Quantity/2
+	}
+	w.record(r) // a step that the claim does not allow is refused
+}
+
+func (w *world) undo(*rapid.T) {
+	if w.ledger.Head().Position.Sequence == 0 {
+		return
+	}
+	r := w.request()
+	r.Kind, r.Operation.Reverses, r.Refers = "reverse", w.last(), []string{w.last()}
+	w.record(r) // a reversal is not reversed: refused
+}
+
+func (w *world) correctSome(t *rapid.T, codes []string) {
+	w.correct(rapid.SampledFrom(codes).Draw(t, "item"), stock.Quantity(rapid.IntRange(-5, 20).Filter(func(n int) bool { return n != 0 }).Draw(t, "units"))*stock.Unit)
+}

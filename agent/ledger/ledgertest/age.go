@@ -1,0 +1,153 @@
+package ledgertest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
+)
+
+// at is the position of an operation, by the records that Append gave.
+func at(records []ledger.Record, n int) protocol.Position {
+	return protocol.Position{Sequence: records[n-1].Sequence, Chain: records[n-1].Chain}
+}
+
+func settle(t *testing.T, l ledger.Ledger, through protocol.Position) {
+	t.Helper()
+	if err := l.Keep(ledger.Kept{Through: through}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func prune(t *testing.T, l ledger.Ledger, before int64) int {
+	t.Helper()
+	n, err := l.Prune(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func found(t *testing.T, l ledger.Ledger, epoch string, sequence uint64) bool {
+	t.Helper()
+	_, ok, err := l.BySequence(epoch, sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+func settledEpochs(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
+	first := l.Head().Epoch
+	records := write(t, l, 1, 3)
+	settle(t, l, at(records, 2))
+	if err := l.NewEpoch("second"); err != nil {
+		t.Fatal(err)
+	}
+	second := write(t, l, 4, 5)
+	l = again()
+	for sequence, want := range map[uint64]bool{2: true, 3: false} {
+		record, _, err := l.BySequence(first, sequence)
+		equal(t, "error", err, nil)
+		equal(t, "settled", record.Settled, want)
+	}
+	epochs := l.Epochs()
+	equal(t, "epochs", len(epochs), 2)
+	equal(t, "the first", epochs[0], ledger.EpochHead{Name: first, Position: at(records, 3), Through: at(records, 2)})
+	equal(t, "the second", epochs[1], ledger.EpochHead{Name: "second", Position: at(second, 2)})
+}
+
+func strangeWatermark(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {
+	records := write(t, l, 1, 3)
+	other := at(records, 2)
+	other.Chain[0] ^= 1
+	for _, through := range []protocol.Position{other, {Sequence: 4}, {Chain: [32]byte{1}}} {
+		if err := l.Keep(ledger.Kept{Through: through}); !errors.Is(err, ledger.ErrForked) {
+			t.Fatalf("a watermark at %d of another history: %v", through.Sequence, err)
+		}
+	}
+	settle(t, l, at(records, 3))
+}
+
+func pruning(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
+	epoch := l.Head().Epoch
+	records := write(t, l, 1, 9)
+	equal(t, "pruned before the hub has them", prune(t, l, 100), 0)
+	settle(t, l, at(records, 7))
+	equal(t, "pruned by age", prune(t, l, 4), 3)
+	equal(t, "pruned again", prune(t, l, 4), 0)
+	equal(t, "pruned below the watermark", prune(t, l, 100), 3)
+	l = again()
+	equal(t, "pruned", l.Epochs()[0].Pruned, 6)
+	equal(t, "position", l.Head().Position, at(records, 9))
+	equal(t, "operation 6 is found", found(t, l, epoch, 6), false)
+	equal(t, "operation 7 is found", found(t, l, epoch, 7), true)
+	listed, _, err := l.List(0, 100)
+	if err != nil || len(listed) != 3 || listed[2].Receipt != "R7" {
+		t.Fatalf("the list holds %d, the last is %+v, %v", len(listed), listed[len(listed)-1], err)
+	}
+	record, ok, err := l.ByKey("key 2")
+	if err != nil || !ok || string(record.Answer) != `{"n":2}` || record.Fingerprint != [32]byte{2} || len(record.Bytes) != 0 {
+		t.Fatalf("key 2 finds %+v, %t, %v", record, ok, err)
+	}
+	operations, _, err := l.Read(at(records, 6), 100, 1<<20)
+	if err != nil || len(operations) != 3 {
+		t.Fatalf("read after what was pruned: %d, %v", len(operations), err)
+	}
+	if _, _, err := l.Read(at(records, 5), 100, 1<<20); !errors.Is(err, ledger.ErrForked) {
+		t.Fatalf("read what was pruned: %v", err)
+	}
+}
+
+// A hub that lost everything must not stop a store that no longer has it either.
+func prunedForOldHub(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
+	records := write(t, l, 1, 9)
+	settle(t, l, at(records, 8))
+	prune(t, l, 6)
+	if err := l.Keep(ledger.Kept{Rebase: true, Base: protocol.HubPosition{Incarnation: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	l = again()
+	equal(t, "through", l.Head().Through, at(records, 5))
+	operations, _, err := l.Read(l.Head().Through, 100, 1<<20)
+	if err != nil || len(operations) != 4 {
+		t.Fatalf("what is pending again: %d, %v", len(operations), err)
+	}
+}
+
+func pruneSlices(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {
+	records := write(t, l, 1, protocol.MaxPruned+20)
+	settle(t, l, at(records, len(records)))
+	equal(t, "first slice", prune(t, l, 1<<40), protocol.MaxPruned)
+	equal(t, "second slice", prune(t, l, 1<<40), 19)
+	equal(t, "third slice", prune(t, l, 1<<40), 0)
+}
+
+func sticks(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
+	write(t, l, 1, 2)
+	_, first := l.Append([]ledger.Entry{entry(1)})
+	if first == nil {
+		t.Fatal("a key was taken twice")
+	}
+	for call, err := range afterFailure(l) {
+		if !errors.Is(err, first) {
+			t.Errorf("%s: after %v the ledger said %v", call, first, err)
+		}
+	}
+	write(t, again(), 3, 3)
+}
+
+// afterFailure is what every call says.
+func afterFailure(l ledger.Ledger) map[string]error {
+	said := map[string]error{"Keep": l.Keep(ledger.Kept{}), "Load": l.Load(ledger.Visitor{}), "NewEpoch": l.NewEpoch("next")}
+	_, said["Append"] = l.Append([]ledger.Entry{entry(3)})
+	_, _, said["ByKey"] = l.ByKey("key 1")
+	_, _, said["BySequence"] = l.BySequence(l.Head().Epoch, 1)
+	_, _, said["List"] = l.List(0, 10)
+	_, said["ReferredBy"] = l.ReferredBy("S1.x.1")
+	_, _, said["Read"] = l.Read(protocol.Position{}, 10, 100)
+	_, said["Outcomes"] = l.Outcomes(l.Head().Epoch, 1)
+	_, said["Prune"] = l.Prune(9)
+	return said
+}

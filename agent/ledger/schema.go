@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Every schema that a released program wrote stays here as it was: a new ledger
+// takes the same steps as an old one.
+var (
+	//go:embed schema_1.sql
+	schema1 string
+	//go:embed schema_2.sql
+	schema2 string
+
+	steps = []string{schema1, schema2} // to version 1, from 1 to 2
+)
+
+const applicationID = 0x53_48_4c_46 // "SHLF": another program's database is not taken for ours
+
+// create builds the file under another name and renames it when it is whole: a
+// crash leaves no ledger or a good one.
+func create(path string, found func(*database) error) error {
+	next := path + ".new"
+	for _, old := range []string{next, next + "-wal", next + "-shm"} {
+		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	d, err := dial(next)
+	if err != nil {
+		return err
+	}
+	if err = d.configure(); err == nil {
+		err = d.transaction(func() error {
+			return errors.Join(d.take(steps), d.set("application_id", applicationID), found(d))
+		})
+	}
+	if err = errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	if _, err := os.Stat(next + "-wal"); err == nil {
+		return errors.New("its first rows did not reach the database file")
+	}
+	return errors.Join(syncPath(next), os.Rename(next, path), syncPath(filepath.Dir(path)))
+}
+
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// migrate brings an older ledger to this program's schema, whole or not at all.
+func (d *database) migrate() error {
+	have, err := d.number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	switch {
+	case have == int64(len(steps)):
+		return nil
+	case have > int64(len(steps)):
+		return fmt.Errorf("the ledger has schema %d, this program knows %d: install the later program again", have, len(steps))
+	case have < 1:
+		return errors.New("the database has no schema: not a ledger of ours")
+	}
+	if err := d.transaction(func() error { return d.take(steps[have:]) }); err != nil {
+		return fmt.Errorf("bring schema %d to %d: %w", have, len(steps), err)
+	}
+	return nil
+}
+
+// take runs the last steps and writes down how far the schema has come.
+func (d *database) take(last []string) error {
+	for _, step := range last {
+		for _, statement := range strings.SplitAfter(step, ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if err := d.exec(statement); err != nil {
+				return err
+			}
+		}
+	}
+	return d.set("user_version", int64(len(steps)))
+}
+
+// set writes a number into the header of the file, within the transaction.
+func (d *database) set(pragma string, value int64) error {
+	return d.exec(fmt.Sprintf("PRAGMA %s = %d", pragma, value))
+}

@@ -1,0 +1,119 @@
+package ledger_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+var update = flag.Bool("update", false, "write the golden file of the newest schema")
+
+func dump(t *testing.T, l *ledger.SQLite) string {
+	t.Helper()
+	lines, err := l.Run("SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func golden(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("testdata/version%d.sql", ledger.Steps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTheSchemaIsTheOneOfItsVersion(t *testing.T) {
+	l := open(t, t.TempDir())
+	defer l.Close()
+	have := dump(t, l)
+	if *update {
+		if err := os.WriteFile(fmt.Sprintf("testdata/version%d.sql", ledger.Steps), []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := golden(t); have != want {
+		t.Fatalf("a schema never changes within its version; add a step.\nhave:\n%s\nwant:\n%s", have, want)
+	}
+}
+
+// version1.db was written by a program that knew version 1: two operations in a
+// first epoch, two in a second, one of them settled.
+func TestALedgerOfVersion1IsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	old, err := os.ReadFile("testdata/version1.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir)
+	if have, want := dump(t, l), golden(t); have != want {
+		t.Fatalf("have:\n%s\nwant:\n%s", have, want)
+	}
+	write(t, l, 5, 6, 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	defer l.Close()
+	head := l.Head()
+	if head.Installation != "meqgyzlem5sxeidpmyqhmzlsom" || head.Epoch != "second" || head.Position.Sequence != 4 || head.Through.Sequence != 1 || head.Base.Index != 40 {
+		t.Fatalf("head is %+v", head)
+	}
+	records, _, err := l.List(0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := ""
+	for _, r := range records {
+		told += fmt.Sprintf("%s %d %s, ", r.Epoch, r.Sequence, r.Key)
+	}
+	if want := "second 4 key 6, second 3 key 5, second 2 key 4, second 1 key 3, nfxw4idp 2 key 2, nfxw4idp 1 key 1, "; told != want {
+		t.Fatalf("have %s, want %s", told, want)
+	}
+	var levels []stock.StoreLevel
+	if err := l.Load(ledger.Visitor{Level: func(v stock.StoreLevel) { levels = append(levels, v) }}); err != nil {
+		t.Fatal(err)
+	}
+	if len(levels) != 1 || levels[0] != (stock.StoreLevel{Item: "A", Level: stock.Level{Sellable: 9}}) {
+		t.Fatalf("levels are %v", levels)
+	}
+}
+
+func TestASettingThatDidNotTakeIsRefused(t *testing.T) {
+	other := map[string]string{"synchronous": "NORMAL", "wal_autocheckpoint": "0", "journal_size_limit": "-1", "mmap_size": "1048576", "cell_size_check": "OFF",
+		"trusted_schema": "ON", "temp_store": "FILE", "foreign_keys": "OFF", "fullfsync": "OFF", "checkpoint_fullfsync": "OFF", "journal_mode": "DELETE"}
+	for name := range ledger.Settings() {
+		value, ok := other[name]
+		if !ok && name != "page_size" { // which cannot be changed
+			t.Errorf("nobody proves that %s is read back", name)
+		}
+		if !ok {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			l := open(t, t.TempDir())
+			defer l.Close()
+			if err := l.Promised(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Run("PRAGMA " + name + " = " + value); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Promised(); err == nil || !strings.Contains(err.Error(), name) {
+				t.Fatalf("got %v", err)
+			}
+		})
+	}
+}

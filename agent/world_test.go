@@ -1,0 +1,451 @@
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/shelfsync/shelfsync/agent"
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
+	"github.com/shelfsync/shelfsync/sync/session"
+)
+
+// world is one store and one hub node with nothing between them but two queues
+// of frames, which the story moves on, or loses, at will.
+type world struct {
+	t       rapid.TB
+	now     time.Time
+	ledger  ledger.Ledger
+	agent   *agent.Agent
+	keys    int
+	hub     *stock.State
+	entries [][]protocol.Command // of the hub's log
+	applied [][]byte             // operations of the store in the hub, in order
+	conn    *conn
+	past    map[protocol.HubPosition]*stock.State
+}
+
+// conn is one connection, seen from both of its ends.
+type conn struct {
+	world   *world
+	session *session.Hub
+	up      []protocol.Frame
+	down    []protocol.Frame
+	batches []*protocol.Append // taken, not yet in the log
+	hello   protocol.Hello
+	base    protocol.HubPosition
+	open    bool
+	bye     protocol.Bye // with which the agent closed it
+	closed  bool
+}
+
+const here = "S014"
+
+func newWorld(t rapid.TB, l ledger.Ledger) *world {
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), ledger: l, hub: stock.NewState(), past: map[protocol.HubPosition]*stock.State{}}
+	w.order(protocol.EncodeCommand(&stock.Found{Incarnation: 1}))
+	w.restart()
+	return w
+}
+
+// restart opens the store's program again on what its ledger holds.
+func (w *world) restart() {
+	w.t.Helper()
+	w.conn = nil
+	a, err := agent.Open(agent.Config{Location: here, Ledger: w.ledger, Now: func() time.Time { return w.now }, Program: "test"})
+	if err != nil {
+		w.t.Fatalf("open: %v", err)
+	}
+	w.agent = a
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// order gives commands a place in the hub's log.
+func (w *world) order(commands ...protocol.Command) []stock.Result {
+	w.t.Helper()
+	w.entries = append(w.entries, commands)
+	entry, err := protocol.DecodeEntry(protocol.EncodeEntry(0, commands))
+	w.must(err)
+	results := w.hub.Apply(uint64(len(w.entries)), entry)
+	for i, command := range entry.Commands {
+		if b, ok := command.(*stock.Batch); ok && results[i].Code == stock.Accepted {
+			for k := range b.Operations {
+				w.applied = append(w.applied, b.Operations[k].Raw)
+			}
+		}
+	}
+	w.past[w.position()] = w.hub.Freeze()
+	return results
+}
+
+// rebuild gives the hub another incarnation, which holds only the first n
+// entries of its log, as a cluster restored from a backup does.
+func (w *world) rebuild(n int, incarnation uint64) {
+	w.cut(false)
+	entries := w.entries[1:n]
+	w.hub, w.entries, w.applied = stock.NewState(), nil, nil
+	w.order(protocol.EncodeCommand(&stock.Found{Incarnation: incarnation}))
+	for _, commands := range entries {
+		w.order(commands...)
+	}
+}
+
+// items loads the hub's catalogue.
+func (w *world) items(items ...stock.Item) {
+	w.order(protocol.EncodeCommand(&stock.PutItems{Items: items}))
+}
+
+// correct books a hub document: what the ERP says is there too.
+func (w *world) correct(item string, quantity stock.Quantity) {
+	w.keys++
+	w.order(protocol.EncodeCommand(&stock.Document{Source: "erp", Location: here, Operation: stock.Operation{Document: fmt.Sprint("D", w.keys),
+		Lines: []stock.Line{{Kind: stock.Adjust, Scanned: item, Quantity: quantity, Account: stock.Sellable, Reason: "opening"}}}}))
+}
+
+// reserve lets a channel claim units here, and confirm them.
+func (w *world) reserve(id, item string, quantity stock.Quantity) bool {
+	r := w.order(protocol.EncodeCommand(&stock.Reserve{ID: id, Channel: "web", Order: "O-" + id, Mode: stock.AllOrNothing, TTL: 1 << 40,
+		Lines: []stock.ReserveLine{{Item: item, Quantity: quantity, Candidates: []string{here}}}}))
+	w.order(protocol.EncodeCommand(&stock.Step{ID: id, Action: stock.Confirm}))
+	return r[0].Code == stock.Accepted
+}
+
+// connect begins a connection; nothing has moved on it yet.
+func (w *world) connect() {
+	w.t.Helper()
+	w.cut(false)
+	w.conn = &conn{world: w, session: session.NewHub()}
+	w.must(w.agent.Connected(w.conn, "hub:7420"))
+}
+
+// Send is the agent's end of the connection: what it says passes through bytes.
+func (c *conn) Send(frame protocol.Frame) bool {
+	decoded, err := protocol.DecodeFrame(protocol.EncodeFrame(frame))
+	c.world.must(err)
+	c.up = append(c.up, decoded)
+	return true
+}
+
+func (c *conn) Close(bye protocol.Bye) { c.bye, c.closed = bye, true }
+
+// cut ends the connection; what the hub has taken may still reach its log.
+func (w *world) cut(settle bool) {
+	c := w.conn
+	if c == nil {
+		return
+	}
+	for settle && len(c.batches) > 0 {
+		w.settle()
+	}
+	w.agent.Disconnected(errors.New("cut"))
+	w.conn = nil
+}
+
+// hear lets the hub take the next frame of the store.
+func (w *world) hear() bool {
+	c := w.conn
+	if c == nil || len(c.up) == 0 {
+		return false
+	}
+	frame := c.up[0]
+	c.up = c.up[1:]
+	c.session.Receive(frame)
+	c.follow()
+	return true
+}
+
+func (c *conn) follow() {
+	for action, ok := c.session.Next(); ok; action, ok = c.session.Next() {
+		switch do := action.(type) {
+		case session.Greeted:
+			c.greet(do.Hello)
+		case session.Take:
+			c.batches = append(c.batches, do.Append)
+		case session.Send:
+			c.down = append(c.down, do.Frame)
+		case session.Close:
+			if !do.Received {
+				bye := do.Bye
+				c.down = append(c.down, &bye)
+			}
+		}
+	}
+}
+
+func (c *conn) greet(hello protocol.Hello) {
+	w := c.world
+	l, ok := w.hub.Location(here)
+	if !ok || l.Installation == "" {
+		w.order(protocol.EncodeCommand(&stock.AssignWriter{Location: here, Installation: hello.Installation}))
+		l, _ = w.hub.Location(here)
+	}
+	epoch, _ := l.Epoch(hello.Epoch)
+	at := hello.Position
+	c.hello, c.base, c.open = hello, hello.Base, true
+	c.session.Admit(protocol.Welcome{Hub: w.position(), Through: epoch.Through, Feature: protocol.FeatureLevel, Now: w.hub.Now(), Window: 64,
+		Forked: epoch.Through.Sequence > at.Sequence || epoch.Through.Sequence == at.Sequence && epoch.Through.Chain != at.Chain})
+}
+
+func (w *world) position() protocol.HubPosition {
+	return protocol.HubPosition{Incarnation: w.hub.Incarnation(), Index: w.hub.Index()}
+}
+
+// settle gives the next batch that was taken its place in the log.
+func (w *world) settle() bool {
+	c := w.conn
+	if c == nil || len(c.batches) == 0 {
+		return false
+	}
+	b := c.batches[0]
+	c.batches = c.batches[1:]
+	r := w.order(protocol.BatchCommand(&protocol.BatchBytes{Agent: here, Installation: c.hello.Installation, Epoch: c.hello.Epoch,
+		After: b.After, End: b.End, Operations: b.Operations}))[0]
+	if r.Code == stock.Accepted {
+		c.session.Acked(r.Through)
+	} else {
+		c.session.Ignored(r.Through)
+	}
+	c.follow()
+	return true
+}
+
+// offer sends what changed for the store since its last round.
+func (w *world) offer() bool {
+	c := w.conn
+	if c == nil || !c.open || c.base == w.position() {
+		return false
+	}
+	c.session.Offer(w.round(c.base, c.hello.Epoch))
+	for c.session.Offering() {
+		c.session.Drained()
+	}
+	c.base = w.position()
+	c.follow()
+	return true
+}
+
+func (w *world) round(base protocol.HubPosition, epoch string) *protocol.Round {
+	round := &protocol.Round{Hub: w.position(), Now: w.hub.Now()}
+	since := base.Index
+	if base.Incarnation != w.hub.Incarnation() {
+		since = 0
+	}
+	l, _ := w.hub.Location(here)
+	if e, ok := l.Epoch(epoch); ok {
+		round.Through = e.Through
+	}
+	for _, item := range w.hub.ItemsSince(since) {
+		round.Items = append(round.Items, *item)
+	}
+	for no, level := range l.LevelsSince(since) {
+		round.Levels = append(round.Levels, stock.StoreLevel{Item: w.hub.Item(no).Code, Level: level})
+	}
+	for r, at := range w.hub.ClaimsSince(l, since) {
+		round.Claims = append(round.Claims, stock.StoreClaim{Reservation: r.ID, Line: at.Line, Channel: r.Channel, Order: r.Order,
+			Item: w.hub.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
+	}
+	for _, o := range l.Outcomes {
+		if o.Index > since {
+			round.Outcomes = append(round.Outcomes, o)
+		}
+	}
+	return round
+}
+
+// read lets the store take the next frame of the hub.
+func (w *world) read() bool {
+	w.t.Helper()
+	c := w.conn
+	if c == nil || len(c.down) == 0 || c.closed {
+		return false
+	}
+	frame, err := protocol.DecodeFrame(protocol.EncodeFrame(c.down[0]))
+	w.must(err)
+	c.down = c.down[1:]
+	w.must(w.agent.Receive(frame))
+	return true
+}
+
+// drain lets everything reach its end.
+func (w *world) drain() {
+	w.t.Helper()
+	if w.conn == nil || w.conn.closed {
+		w.connect()
+	}
+	for w.hear() || w.settle() || w.offer() || w.read() {
+	}
+}
+
+// meet brings store and hub to the same knowledge and says so if it failed.
+func (w *world) meet() {
+	w.t.Helper()
+	w.drain()
+	w.same()
+}
+
+// basePlusPending holds the view against its definition: the hub's levels where
+// the base stands, plus every operation that state did not have.
+func (w *world) basePlusPending() {
+	w.t.Helper()
+	levels := map[string]stock.Level{}
+	at := protocol.Position{}
+	hub := w.past[w.agent.Base()]
+	if hub == nil {
+		hub = stock.NewState() // no round has come yet
+	}
+	if l, ok := hub.Location(here); ok {
+		for no, level := range l.LevelsSince(0) {
+			levels[hub.Item(no).Code] = level
+		}
+		epoch, _ := l.Epoch(w.ledger.Head().Epoch)
+		at = epoch.Through
+	}
+	for n, bytes := range w.operations() {
+		op, err := protocol.DecodeOperation(bytes)
+		w.must(err)
+		for _, line := range op.Lines {
+			item, _, known := w.agent.View().Resolve(line.Code())
+			if uint64(n) < at.Sequence || !line.Kind.Moves() || line.Item == "" && line.Kind != stock.Delivery || known && !item.Stocked {
+				continue
+			}
+			level := levels[line.Code()]
+			from, to, q := line.Legs(op.Reverses != "")
+			book(&level, from, -q)
+			book(&level, to, q)
+			levels[line.Code()] = level
+		}
+	}
+	for _, seen := range w.agent.View().Levels() {
+		want := levels[seen.Item]
+		want.Claims, want.Staged = seen.Level.Claims, seen.Level.Staged // clamped: compared when all is quiet
+		if seen.Level != want {
+			w.t.Fatalf("item %s: the store sees %+v, base and pending make %+v", seen.Item, seen.Level, want)
+		}
+	}
+}
+
+func book(level *stock.Level, account stock.Account, q stock.Quantity) {
+	cells := map[stock.Account]*stock.Quantity{stock.Sellable: &level.Sellable, stock.Damaged: &level.Damaged, stock.ReturnPending: &level.ReturnPending}
+	if cell := cells[account]; cell != nil {
+		*cell += q
+	}
+}
+
+// same compares what the store's tills see with what the hub holds, and the
+// store's operations with those in the hub.
+func (w *world) same() {
+	w.t.Helper()
+	head := w.ledger.Head()
+	if want := w.operations(); !slices.EqualFunc(w.applied, want, slices.Equal[[]byte]) {
+		w.t.Fatalf("the hub has %d operations, the ledger %d, or others", len(w.applied), len(want))
+	}
+	if n, _ := w.agent.Backlog(); n != 0 || w.agent.Base() != w.position() || head.Through != head.Position {
+		w.t.Fatalf("backlog %d, base %v of %v, through %d of %d", n, w.agent.Base(), w.position(), head.Through.Sequence, head.Position.Sequence)
+	}
+	l, _ := w.hub.Location(here)
+	levels := map[string]stock.Level{}
+	for no, level := range l.LevelsSince(0) {
+		levels[w.hub.Item(no).Code] = level
+	}
+	for _, seen := range w.agent.View().Levels() {
+		if levels[seen.Item] != seen.Level {
+			w.t.Fatalf("item %s: the store sees %+v, the hub has %+v", seen.Item, seen.Level, levels[seen.Item])
+		}
+		delete(levels, seen.Item)
+	}
+	for code, level := range levels {
+		if level != (stock.Level{}) {
+			w.t.Fatalf("item %s: the store sees none of %+v", code, level)
+		}
+	}
+	if have, want := w.claims(w.agent.View().Claims("")), w.claims(w.round(protocol.HubPosition{}, head.Epoch).Claims); have != want {
+		w.t.Fatalf("the store sees the claims\n%sthe hub has\n%s", have, want)
+	}
+}
+
+func (w *world) claims(claims []stock.StoreClaim) string {
+	var lines []string
+	for _, c := range claims {
+		if c.State.Open() && !c.Gone {
+			lines = append(lines, fmt.Sprintln(c.Reservation, c.Line, c.Item, c.Quantity, c.State))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// operations are the bytes of the ledger's present epoch.
+func (w *world) operations() (all [][]byte) {
+	w.t.Helper()
+	for at := (protocol.Position{}); at.Sequence < w.ledger.Head().Position.Sequence; {
+		some, end, err := w.ledger.Read(at, 1000, 1<<20)
+		w.must(err)
+		all, at = append(all, some...), end
+	}
+	return all
+}
+
+// request is an operation of a till with a key of its own.
+func (w *world) request(lines ...stock.Line) *agent.Request {
+	w.keys++
+	key := fmt.Sprint("key-", w.keys)
+	kind := "claim"
+	if len(lines) > 0 {
+		kind = lines[0].Kind.String()
+	}
+	return &agent.Request{Kind: kind, Key: key, Fingerprint: [32]byte{1}, Operation: stock.Operation{Receipt: "R" + key, Till: "1", Lines: lines}, Answer: body}
+}
+
+// body words what a till learns.
+func body(r agent.Recorded) []byte {
+	text := r.Operation.String()
+	for _, l := range r.Lines {
+		text += fmt.Sprintf("; %s %s %s, left %s", l.Line.Kind, l.Line.Code(), l.Line.Quantity, l.Level.Sellable)
+		if l.Parked {
+			text += ", parked"
+		}
+		if len(l.Warnings) > 0 {
+			text += ", " + strings.Join(l.Warnings, "+")
+		}
+	}
+	return []byte(text)
+}
+
+func sold(item string, units stock.Quantity) stock.Line {
+	return stock.Line{Kind: stock.Sale, Scanned: item, Quantity: units * stock.Unit}
+}
+
+// record records one request alone.
+func (w *world) record(r *agent.Request) agent.Answer {
+	w.t.Helper()
+	answer := w.agent.Record([]*agent.Request{r})[0]
+	w.must(w.agent.Follow())
+	return answer
+}
+
+// sell records what must be taken, and returns what the till learns after the id.
+func (w *world) sell(lines ...stock.Line) string {
+	w.t.Helper()
+	answer := w.record(w.request(lines...))
+	w.must(answer.Err)
+	_, text, _ := strings.Cut(string(answer.Body), "; ")
+	return text
+}
+
+// last is the id of the newest operation.
+func (w *world) last() string {
+	h := w.ledger.Head()
+	return fmt.Sprintf("%s.%s.%d", here, h.Epoch, h.Position.Sequence)
+}
