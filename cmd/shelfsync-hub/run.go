@@ -105,12 +105,14 @@ func run(ctx context.Context, settings config) error {
 	if err != nil {
 		return err
 	}
+	go func() { // ends with the node, which run waits for below
+		if err := node.Wait(); err != nil {
+			cancel(err) // a node that stopped must not go on answering
+		}
+	}()
 	served := listen(ctx, settings, log, node)
 	cancel(served)
-	if err := node.Wait(); err != nil {
-		return err
-	}
-	return served
+	return errors.Join(node.Wait(), served)
 }
 
 // listen serves HTTP until ctx ends.

@@ -114,12 +114,18 @@ func (h hanging) StoreLogs([]*raft.Log) error {
 func TestADiskThatHangsOrFailsStopsTheNode(t *testing.T) {
 	for _, after := range []time.Duration{storeStall - time.Second, storeStall + time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			var told []string
-			f := &fuse{fatal: func(err error) { told = append(told, err.Error()) }}
+			telling := make(chan string, 4)
+			f := &fuse{fatal: func(err error) { telling <- err.Error() }}
 			disk := hanging{letGo: make(chan struct{})}
 			time.AfterFunc(after, func() { close(disk.letGo) })
 			if err := (guardedLog{disk, f}).StoreLog(&raft.Log{Index: 1}); !errors.Is(err, errDisk) {
 				t.Errorf("the write ended with %v", err)
+			}
+			synctest.Wait()
+			close(telling)
+			var told []string
+			for text := range telling {
+				told = append(told, text)
 			}
 			want := "the disk failed"
 			if after > storeStall {

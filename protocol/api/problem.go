@@ -78,7 +78,7 @@ var Codes = []CodeRow{
 	{CodeInternal, 500, "Something is wrong on our side"},
 	{CodeBehind, 503, "This node has not reached the position yet"},
 	{CodeUnavailable, 503, "No answer is possible now; the outcome is unknown, repeat with the same id"},
-	{CodeStorage, 503, "The disk did not take the record; nothing was recorded"},
+	{CodeStorage, 503, "The disk failed; the operation is not acknowledged, repeat it with the same key"},
 }
 
 // RowOf is the row of a code; a code without one is a mistake of ours and panics.
