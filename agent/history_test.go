@@ -20,13 +20,14 @@ func TestAnyHistoryEndsWithOneTruth(t *testing.T) {
 		w := newWorld(t, ledger.NewMemory("pc", "e1"))
 		codes := []string{"cup", "six-pack", "postage", "unknown", "late", "tea"}
 		do := map[string]func(*rapid.T){
-			"sell":    func(t *rapid.T) { w.move(t, codes, stock.Sale) },
-			"return":  func(t *rapid.T) { w.move(t, codes, stock.Return) },
-			"deliver": func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
-			"adjust":  func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
-			"claim":   w.touchClaim,
-			"undo":    w.undo,
-			"erp":     func(t *rapid.T) { w.correctSome(t, codes) },
+			"sell":      func(t *rapid.T) { w.move(t, codes, stock.Sale) },
+			"return":    func(t *rapid.T) { w.move(t, codes, stock.Return) },
+			"deliver":   func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
+			"adjust":    func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
+			"claim":     w.touchClaim,
+			"undo":      w.undo,
+			"hand over": w.handOver,
+			"erp":       func(t *rapid.T) { w.correctSome(t, codes) },
 			"channel": func(t *rapid.T) {
 				w.keys++
 				w.reserve(fmt.Sprint("web-", w.keys), rapid.SampledFrom(codes).Draw(t, "item"), stock.Quantity(rapid.IntRange(1, 4).Draw(t, "units"))*stock.Unit)
@@ -94,6 +95,18 @@ func (w *world) touchClaim(t *rapid.T) {
 		r.Claim.Quantity = 1 + c.Quantity/2
 	}
 	w.record(r) // a step that the claim does not allow is refused
+}
+
+// handOver sells what a reservation set aside, as a till does that scans the
+// goods and the order.
+func (w *world) handOver(t *rapid.T) {
+	claims := w.agent.View().Claims("")
+	if len(claims) == 0 {
+		return
+	}
+	c := rapid.SampledFrom(claims).Draw(t, "claim")
+	line := stock.Line{Kind: stock.Sale, Scanned: c.Item, Quantity: 1 + rapid.SampledFrom([]stock.Quantity{0, c.Quantity / 2, c.Quantity - 1}).Draw(t, "part"), Reservation: c.Reservation}
+	w.must(w.record(w.request(line)).Err)
 }
 
 func (w *world) undo(*rapid.T) {

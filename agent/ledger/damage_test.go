@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,6 +137,32 @@ func TestALogWithoutItsFileIsNotTakenForANewLedger(t *testing.T) {
 	}
 }
 
+func TestADamagedPageIsFoundAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	write(t, l, 1, 1500, 100) // the proof of the tail does not come as far as the page
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	defer l.Close()
+	write(t, l, 1501, 1501, 1)
+	copied := left(t, dir)
+	path := filepath.Join(copied, "ledger.db")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := bytes.LastIndex(b, entry(7).Bytes)
+	b[row/4096*4096] = 0xff // what kind of page it is
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.Open(copied, nil); !errors.Is(err, ledger.ErrDamaged) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // Beyond the tail that is proved at open, damage shows when it is read.
 func TestAFlippedBitIsReportedWhereverItIsRead(t *testing.T) {
 	dir := t.TempDir()
@@ -201,6 +228,48 @@ func TestADamagedLogIsNotTakenForAShortOne(t *testing.T) {
 			t.Fatalf("the ledger ends at %d", last)
 		}
 	})
+}
+
+// One commit behind a bad frame may be a power cut's; that is the limit of what
+// the log alone can prove. The hub, who was told more, proves the rest.
+func TestAnyFlippedBitOfTheLogCostsTwoCommitsAtMost(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	defer l.Close()
+	write(t, l, 1, 30, 1)
+	whole, err := os.ReadFile(filepath.Join(dir, "ledger.db-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := left(t, dir)
+	file, err := os.ReadFile(filepath.Join(copied, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random, refused := rand.New(rand.NewPCG(1, 2)), 0
+	for range 150 {
+		bit := random.IntN(8 * len(whole))
+		broken := bytes.Clone(whole)
+		broken[bit/8] ^= 1 << (bit % 8)
+		for name, b := range map[string][]byte{"ledger.db": file, "ledger.db-wal": broken} {
+			if err := os.WriteFile(filepath.Join(copied, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = os.Remove(filepath.Join(copied, "ledger.db-shm"))
+		l, err := ledger.Open(copied, nil)
+		if err != nil {
+			refused++
+			continue
+		}
+		if last := l.Head().Position.Sequence; last < 28 {
+			t.Fatalf("bit %d: the ledger opened, and ends at %d", bit, last)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("150 bits flipped, %d reported", refused)
 }
 
 // spoil puts another file behind the descriptor of the ledger's log.

@@ -16,6 +16,3 @@ func (l *SQLite) Run(text string) (lines []string, err error) {
 
 // Promised reads the settings back once more.
 func (l *SQLite) Promised() error { return l.verified() }
-
-// Settings are the ones that are read back.
-func Settings() map[string]string { return promised }

@@ -110,12 +110,11 @@ func (l *SQLite) Read(after protocol.Position, maxOperations, maxBytes int) (ope
 		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
 	}
 	end = after
-	bytes, full := 0, false
+	bytes := 0
 	first := idOf(l.number(), after.Sequence)
 	err = l.query(func(row []driver.Value) error {
 		b := clone(row[1])
-		bytes += len(b)
-		if full = full || bytes > maxBytes && len(operations) > 0; full {
+		if bytes += len(b); bytes > maxBytes && len(operations) > 0 {
 			return nil
 		}
 		next := protocol.Position{Sequence: end.Sequence + 1, Chain: protocol.NextChain(end.Chain, b)}

