@@ -40,7 +40,7 @@ func New(config Config, machine *Machine) *Hub {
 // Errors a caller of Propose may get.
 var (
 	ErrBusy      = errors.New("too much waits for the log: come back")
-	ErrNotLeader = errors.New("this node does not lead the log")
+	ErrNotLeader = errors.New("no node is known to lead the log")
 	ErrUnknown   = errors.New("outcome unknown: repeat with the same id")
 )
 

@@ -64,7 +64,16 @@ func (j *Journal) run() {
 	}
 }
 
+// append keeps one entry. Where a snapshot of another node took this one past
+// entries that never were in its log, the journal begins anew: a hole nobody
+// sees would be worse than a later horizon, and the other nodes have the rest.
 func (j *Journal) append(a applied) error {
+	if a.entry == nil {
+		if j.kept.Last() < a.index {
+			return j.kept.Reset()
+		}
+		return nil
+	}
 	return j.kept.Append(a.index, a.wall, protocol.EncodeApplied(a.entry, a.results))
 }
 

@@ -20,10 +20,12 @@ type Machine struct {
 	flushed func() error // waits until the journal holds all it was sent
 	now     func() time.Time
 
-	ticked atomic.Pointer[time.Time] // when this process last applied a tick
+	ticked atomic.Pointer[time.Time]    // when this process last applied a tick
+	mark   struct{ index, hash uint64 } // of the last tick: every node has one there
 }
 
-// applied is one entry on its way to the journal.
+// applied is one entry on its way to the journal. Without an entry it says that
+// the state jumped to index by a snapshot.
 type applied struct {
 	index   uint64
 	wall    int64
@@ -59,6 +61,7 @@ func (m *Machine) noteTick(entry *stock.Entry) {
 		if _, ok := c.(*stock.Tick); ok {
 			now := m.now()
 			m.ticked.Store(&now)
+			m.mark.index, m.mark.hash = m.state.Index(), m.state.Hash()
 		}
 	}
 }
@@ -71,6 +74,9 @@ func (m *Machine) Ticked() (time.Time, bool) {
 	}
 	return *at, true
 }
+
+// Mark is where the last tick stands, and the state's hash right after it.
+func (m *Machine) Mark() (index, hash uint64) { return m.mark.index, m.mark.hash }
 
 // Applied is the index of the last applied entry.
 func (m *Machine) Applied() uint64 { return m.state.Index() }
@@ -85,6 +91,7 @@ func (m *Machine) Restore(r io.Reader) error {
 		return err
 	}
 	m.state = state
+	m.journal <- applied{index: state.Index()}
 	m.board.Post(state.Freeze())
 	return nil
 }

@@ -289,6 +289,12 @@ func (s *Server) Board() *Board { return s.board }
 // Status is how the log stands on this node.
 func (s *Server) Status() cluster.Status { return s.order.Status() }
 
+// Members are the nodes of the hub; false where the log can have only one.
+func (s *Server) Members() (cluster.Members, bool) {
+	members, ok := s.order.(cluster.Members)
+	return members, ok
+}
+
 // TickAge is how long ago this node applied a tick.
 func (s *Server) TickAge() time.Duration { return s.hub.TickAge() }
 

@@ -184,3 +184,22 @@ const MaxCommandBytes = MaxEntryBytes / 2
 // MaxPruned bounds the operations that one commit of a store's ledger prunes:
 // some hundred pages, so that a sale waits a few milliseconds for it.
 const MaxPruned = 1000
+
+// Bounds of the connection between two hub nodes (hub/cluster).
+const (
+	// MaxPeerBytes bounds one message: a whole log entry and what goes with it.
+	MaxPeerBytes = MaxEntryBytes + 8<<10
+	// MaxPeerText bounds the sentence of an answer.
+	MaxPeerText = 1 << 10
+	// MaxPeerCalls bounds the questions that wait on one connection: every
+	// proposal a node may have open, and room for what its people ask.
+	MaxPeerCalls = 2 * MaxLogProposals
+	// MaxPeerStreams bounds the connections other nodes hold to one node: a
+	// cluster of nine, each reconnecting before its old connection is noticed gone.
+	MaxPeerStreams = 32
+	// MaxForwarded bounds the newest results a node keeps for entries it may have
+	// passed on: the answer of the leader arrives while a few more are applied.
+	MaxForwarded = 1024
+	// MaxMembers bounds the nodes of a cluster.
+	MaxMembers = 9
+)

@@ -27,6 +27,10 @@ import (
 // config is what flags, SHELFSYNC_HUB_… and the file may set.
 type config struct {
 	Single     bool     `koanf:"single"`
+	Node       string   `koanf:"node"`
+	Peers      []string `koanf:"peers"`
+	Join       []string `koanf:"join"`
+	Advertise  string   `koanf:"advertise"`
 	Listen     string   `koanf:"listen"`
 	RaftListen string   `koanf:"raft_listen"`
 	Data       string   `koanf:"data"`
@@ -39,17 +43,27 @@ func runCommand() *cobra.Command {
 	var file string
 	flags := map[string]any{}
 	cmd := &cobra.Command{
-		Use:     "run --single",
-		Short:   "Run one hub node",
-		Example: "  shelfsync-hub run --single\n  shelfsync-hub run --config /etc/shelfsync/hub.toml",
-		Args:    cobra.NoArgs,
+		Use:   "run --single | --peers NAME=ADDR,… --node NAME | --join ADDR",
+		Short: "Run one hub node",
+		Long: "A hub is one node, or three that agree. The nodes of --peers found it together, once all of them are up and new; after that\n" +
+			"the same command starts a node again. A node whose folder was wiped joins as a new one. --join adds a node to a hub that runs.",
+		Example: "  shelfsync-hub run --single\n" +
+			"  shelfsync-hub run --peers a=10.0.0.1:7421,b=10.0.0.2:7421,c=10.0.0.3:7421 --node a --raft-listen 10.0.0.1:7421\n" +
+			"  shelfsync-hub run --join 10.0.0.1:7421 --raft-listen 10.0.0.4:7421\n" +
+			"  shelfsync-hub run --config /etc/shelfsync/hub.toml",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			settings := config{Listen: "127.0.0.1:7420", RaftListen: "127.0.0.1:7421", Data: "shelfsync-hub", LogLevel: "info", LogFormat: "auto"}
-			for name := range map[string]bool{"single": true, "listen": true, "raft-listen": true, "data": true, "log-level": true} {
+			for _, name := range []string{"single", "node", "advertise", "listen", "raft-listen", "data", "log-level"} {
 				if flag := cmd.Flags().Lookup(name); flag.Changed {
 					flags[keyOf(name)] = flag.Value.String()
+				}
+			}
+			for _, name := range []string{"peers", "join"} {
+				if list, err := cmd.Flags().GetStringSlice(name); err == nil && len(list) > 0 {
+					flags[keyOf(name)] = list
 				}
 			}
 			if _, err := serve.LoadConfig(&settings, serve.Sources{File: file, EnvPrefix: "SHELFSYNC_HUB_", Environ: os.Environ(), Flags: flags}); err != nil {
@@ -60,6 +74,10 @@ func runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "config", "", "TOML file")
 	cmd.Flags().Bool("single", false, "one node that is a hub by itself")
+	cmd.Flags().StringSlice("peers", nil, "the nodes of a new hub, this one among them: `NAME=ADDR,…` (addresses of --raft-listen)")
+	cmd.Flags().String("node", "", "this node's `NAME` in --peers")
+	cmd.Flags().StringSlice("join", nil, "`ADDR` of a node of a running hub that this one is to join")
+	cmd.Flags().String("advertise", "", "address at which the other nodes reach this one, where that is not --raft-listen")
 	cmd.Flags().String("listen", "127.0.0.1:7420", "address of the HTTP API and of agents")
 	cmd.Flags().String("raft-listen", "127.0.0.1:7421", "address of the log between nodes")
 	cmd.Flags().String("data", "shelfsync-hub", "folder of log, snapshots and journal")
@@ -78,11 +96,10 @@ func keyOf(flag string) string {
 	return string(key)
 }
 
-var errSingle = errors.New("say --single: this version runs a hub of one node")
-
 func run(ctx context.Context, settings config) error {
-	if !settings.Single {
-		return errSingle
+	place, err := settings.place()
+	if err != nil {
+		return err
 	}
 	log, _, err := serve.NewLogger(serve.LogConfig{Level: settings.LogLevel, Format: settings.LogFormat}, os.Stderr)
 	if err != nil {
@@ -99,7 +116,12 @@ func run(ctx context.Context, settings config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	open := func(machine cluster.Machine) (cluster.Order, error) {
-		return cluster.Open(cluster.Config{Dir: filepath.Join(settings.Data, "raft"), Listen: settings.RaftListen, Single: settings.Single, Machine: machine, Log: log})
+		place.Dir, place.Machine, place.Log = filepath.Join(settings.Data, "raft"), machine, log
+		order, err := cluster.Open(place)
+		if err != nil {
+			return nil, err // a nil *Raft is no nil Order
+		}
+		return order, nil
 	}
 	node, err := hub.Start(ctx, hub.Config{Now: time.Now, Node: settings.Listen, Program: version, Log: log}, kept, open)
 	if err != nil {

@@ -38,6 +38,8 @@ type Hub interface {
 	Board() *hub.Board
 	Peers(ctx context.Context) (map[string]hub.Peer, error)
 	Status() cluster.Status
+	// Members are the nodes of the hub; false where there can be only one.
+	Members() (cluster.Members, bool)
 	TickAge() time.Duration
 	Journal() *journal.Journal
 }
@@ -53,6 +55,7 @@ func Register(s *serve.Server, h Hub) {
 	r.levels(s)
 	r.journal(s)
 	r.fleet(s)
+	r.clusters(s)
 	r.feed(s)
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
@@ -12,7 +11,6 @@ import (
 
 func (r routes) fleet(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/agents", Tag: "fleet", Summary: "Every location's agent: link, backlog, age"}, r.listAgents)
-	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/cluster", Tag: "fleet", Summary: "The hub's nodes: leader, position and state hash of each"}, r.cluster)
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/exceptions", Tag: "fleet", Summary: "What waits for a person: parked lines, quarantined operations"}, r.exceptions)
 }
 
@@ -52,17 +50,6 @@ func (r routes) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput,
 		out.Body.Data = append(out.Body.Data, agent)
 	}
 	return out, nil
-}
-
-type clusterOutput struct{ Body shapes.Cluster }
-
-// cluster is answered as things stand: it is asked most where nothing else is.
-func (r routes) cluster(context.Context, *struct{}) (*clusterOutput, error) {
-	state, status := r.hub.Board().State(), r.hub.Status()
-	body := shapes.Cluster{Incarnation: state.Incarnation(), Leader: status.LeaderID, Position: position(state)}
-	body.Nodes = append(body.Nodes, shapes.Node{ID: status.ID, Address: status.Address, Role: status.Role, Applied: state.Index(), Position: position(state),
-		StateHash: fmt.Sprintf("%016x", state.Hash()), TrailEntries: int64(status.LastIndex) - int64(status.SnapshotIndex), HubTimeMS: state.Now()})
-	return &clusterOutput{body}, nil
 }
 
 type exceptionsInput struct {

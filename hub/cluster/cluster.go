@@ -15,6 +15,8 @@
 //
 //	Propose -> slot -> raft -> log on disk (ours: CRC) -> majority -> driver -> Machine.Apply
 //	                                                                    '-> answer, slot given back
+//	a node that does not lead: Propose -> its connection to the leader -> the leader's Propose; the result
+//	    is this node's own, once it has applied the index that the leader named
 //	Machine.Freeze -> Image.Write -> snapshot file -> read back -> log shortened
 //	start: newest sound snapshot -> Machine.Restore -> log entries after it -> Machine.Apply
 //
@@ -22,7 +24,9 @@
 // does not start. A log always joins the snapshot below it. A vote and its term
 // are written in one transaction. A snapshot that is older than the state is
 // never installed. A folder exists whole or not at all, and its server id is
-// never used for another folder.
+// never used for another folder. One folder founds a cluster at most once, and
+// only where every other node of its list is new as well. A node whose state
+// differs from what the majority has at the same place stops.
 package cluster
 
 import (
@@ -66,7 +70,9 @@ type Image interface {
 // Order is an ordered log with a machine behind it.
 type Order interface {
 	// Propose offers one entry, which the caller no longer changes, and returns
-	// at once; the answer is sent exactly once on the returned buffered channel.
+	// at once; the answer is sent exactly once on the returned buffered channel,
+	// after the entry has been applied here. A node that does not lead passes the
+	// entry on.
 	Propose(data []byte) <-chan Proposed
 	// Leader is who leads, by server id; "" if nobody is known to.
 	Leader() (id string, self bool)
@@ -74,14 +80,27 @@ type Order interface {
 	// value only. There is one channel for all callers.
 	Leadership() <-chan bool
 	Status() Status
-	// Barrier returns once everything committed before the call has been applied
-	// here: nil, ErrNotLeader, or ErrUnknown after the given time.
+	// Barrier returns once everything committed anywhere before the call has been
+	// applied here: nil, ErrNotLeader where no leader is known, or ErrUnknown after
+	// the given time.
 	Barrier(within time.Duration) error
 	// Snapshot writes the state and shortens the log; nothing new is no error.
 	Snapshot() error
 	// Close answers what is in flight and ends the log. The machine is not
 	// called any more.
 	Close() error
+}
+
+// Members are the nodes of an order that can have several. Changes are asked of
+// any node and are done by the leader.
+type Members interface {
+	// Nodes are the members, the asked one included, by address.
+	Nodes() []Node
+	// AddAt makes the running node at an address a member: without a vote until
+	// it has caught up. Asked again, it gives the vote.
+	AddAt(address string) error
+	// Remove takes a member out for ever: its folder never joins again.
+	Remove(id string) error
 }
 
 // Proposed is the answer to one proposal: the machine's result and where the
@@ -94,8 +113,8 @@ type Proposed struct {
 
 // Errors of Propose and Barrier.
 var (
-	// ErrNotLeader: not proposed; it is safe to offer it elsewhere.
-	ErrNotLeader = errors.New("this node does not lead the log")
+	// ErrNotLeader: not proposed; it is safe to offer it again, here or elsewhere.
+	ErrNotLeader = errors.New("no node is known to lead the log")
 	// ErrUnknown: leadership was lost, the node stops or time ran out. The entry
 	// may yet be applied: repeat it with the same id.
 	ErrUnknown = errors.New("the entry may or may not be in the log: repeat it with the same id")

@@ -15,8 +15,14 @@ import (
 type driver struct {
 	machine  Machine
 	fuse     *fuse
+	results  *results
+	marks    marks
 	applied  atomic.Uint64 // last entry inside the machine; others only read it
 	restores int           // since the last applied entry
+}
+
+func newDriver(machine Machine, f *fuse) *driver {
+	return &driver{machine: machine, fuse: f, results: newResults()}
 }
 
 // notApplied is the response to entries that met a blown fuse.
@@ -64,7 +70,9 @@ func (d *driver) apply(entries []Entry) (results []any, err error) {
 	if len(results) != len(entries) {
 		return nil, d.fuse.blow(fmt.Errorf("apply log entries %d to %d: the machine gave %d results for %d entries", first, last, len(results), len(entries)))
 	}
+	d.compare()
 	d.applied.Store(last)
+	d.results.note(entries, results)
 	d.restores = 0
 	return results, nil
 }
@@ -101,8 +109,19 @@ func (d *driver) Restore(from io.ReadCloser) error {
 	if err != nil {
 		return d.fuse.blow(fmt.Errorf("restore snapshot: %w", err))
 	}
+	d.compare()
 	d.applied.Store(index)
+	d.results.restored(index)
 	return nil
+}
+
+// compare keeps the machine's newest mark for the other nodes to compare.
+func (d *driver) compare() {
+	if machine, ok := d.machine.(Marked); ok {
+		if index, hash := machine.Mark(); index != 0 {
+			d.marks.note(index, hash)
+		}
+	}
 }
 
 // frozen is an image with the index it stands at.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -17,11 +19,21 @@ import (
 
 // Config is what a node of the log is made of.
 type Config struct {
-	Dir     string // its own folder; it is made if it is new
-	Listen  string // address for the other nodes; "": none can reach it
-	Single  bool   // a new folder founds a cluster of this node alone
-	Machine Machine
-	Log     *slog.Logger // nil: slog.Default
+	Dir    string // its own folder; it is made if it is new
+	Listen string // address for the other nodes; "": none can reach it
+	Single bool   // a new folder founds a cluster of this node alone
+	// Advertise is the address other nodes reach this one at; "": the listener's.
+	Advertise string
+	// Seeds are addresses of other nodes. A node that is no member asks them to be
+	// admitted, until it is. Founds: it is the first of a new cluster's list, and
+	// founds it with the seeds once all of them have answered that they are new.
+	Seeds  []string
+	Founds bool
+	// API and Program are told to the other nodes, for people: where this node
+	// serves HTTP, and its version.
+	API, Program string
+	Machine      Machine
+	Log          *slog.Logger // nil: slog.Default
 	// Snapshots: entries kept behind one, entries between two, and how often to
 	// look. Zero: production values.
 	TrailingLogs, SnapshotThreshold uint64
@@ -71,13 +83,19 @@ func (c Config) settings(log *bridge) *raft.Config {
 	s.HeartbeatTimeout, s.ElectionTimeout = c.Heartbeat, c.Heartbeat
 	s.LeaderLeaseTimeout = max(c.Heartbeat/2, 5*time.Millisecond) // a leader that is cut off gives up before another is elected
 	s.MaxAppendEntries = 64                                       // 1 MiB a request at 16 KiB an entry
-	s.BatchApplyCh = true                                         // group commit; and with fewer slots than its room, Propose never blocks
+	s.CommitTimeout = commitTold
+	s.BatchApplyCh = true // group commit; and with fewer slots than its room, Propose never blocks
 	s.TrailingLogs, s.SnapshotThreshold, s.SnapshotInterval = c.TrailingLogs, c.SnapshotThreshold, c.SnapshotInterval
 	s.NoSnapshotRestoreOnStart = false // state and index always come from one place
 	s.NoLegacyTelemetry = true
 	s.Logger = log
 	return s
 }
+
+// commitTold is how soon a follower hears what is committed when nothing follows.
+// A write that came through it is answered then, so it is short; told more often
+// than this it would cost an idle cluster more than it brings.
+const commitTold = 5 * time.Millisecond
 
 // logCache keeps the newest entries in memory for followers that are close.
 const logCache = 512
@@ -89,9 +107,16 @@ type Raft struct {
 	fuse      *fuse
 	folder    *folder
 	transport transport
+	port      *port // nil: no other node can reach this one
+	streams   *streams
+	heard     atomic.Pointer[map[string]heardOf] // by server id; the watch writes it
+	log       *slog.Logger
+	api       string
+	program   string
 	slots     slots
 	barriers  chan chan error // callers of Barrier, on their way to its loop
 	stopped   chan struct{}   // closed when the library has ended
+	beside    sync.WaitGroup  // what runs beside the library
 }
 
 // Open starts a node on its folder. It returns when the newest snapshot is
@@ -99,16 +124,23 @@ type Raft struct {
 func Open(config Config) (*Raft, error) {
 	config = config.withDefaults()
 	log := newBridge(config.Log)
-	r := &Raft{fuse: &fuse{fatal: config.Fatal}, slots: newSlots(), barriers: make(chan chan error), stopped: make(chan struct{})}
-	r.driver = &driver{machine: config.Machine, fuse: r.fuse}
+	r := &Raft{fuse: &fuse{fatal: config.Fatal}, slots: newSlots(), barriers: make(chan chan error), stopped: make(chan struct{}),
+		log: config.Log, api: config.API, program: config.Program}
+	r.heard.Store(&map[string]heardOf{})
+	r.driver = newDriver(config.Machine, r.fuse)
+	r.streams = newStreams(config.Dial, r.stopped)
 	settings := config.settings(log)
-	var err error
-	if r.transport, err = openTransport(config, log); err != nil {
-		return nil, err
+	if config.Listen != "" {
+		var err error
+		if r.port, err = openPort(config); err != nil {
+			return nil, err
+		}
 	}
+	r.transport = openTransport(r.port, log)
 	if err := r.open(config, settings, log); err != nil {
 		return nil, errors.Join(err, r.transport.Close())
 	}
+	r.serve(config.Seeds, config.Founds)
 	return r, nil
 }
 
@@ -153,17 +185,19 @@ func (r *Raft) start(settings *raft.Config) error {
 	case err != nil:
 		return fmt.Errorf("start raft: %w", err)
 	}
-	r.serve()
 	return nil
 }
 
-// Propose implements [Order].
+// Propose implements [Order]. A node that does not lead passes the entry on.
 func (r *Raft) Propose(data []byte) <-chan Proposed {
 	if r.fuse.blown() != nil {
 		return refused(ErrNotLeader)
 	}
 	if err := r.slots.take(data); err != nil {
 		return refused(err)
+	}
+	if _, leads := r.Leader(); !leads && r.port != nil {
+		return r.forward(data)
 	}
 	return r.answer(r.raft.Apply(data, 0))
 }
@@ -179,9 +213,17 @@ func meaning(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
-// Barrier implements [Order]. All who wait share one entry, which only a leader
-// that a majority follows can commit.
+// Barrier implements [Order]. A node that does not lead asks the leader.
 func (r *Raft) Barrier(within time.Duration) error {
+	if _, leads := r.Leader(); !leads && r.port != nil {
+		return r.behind(within)
+	}
+	return r.barrierHere(within)
+}
+
+// barrierHere is the leader's. All who wait share one entry, which only a leader
+// that a majority follows can commit.
+func (r *Raft) barrierHere(within time.Duration) error {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	reached := make(chan error, 1)
@@ -244,14 +286,19 @@ func (r *Raft) Leadership() <-chan bool { return r.raft.LeaderCh() }
 func (r *Raft) Status() Status {
 	address, leader := r.raft.LeaderWithID()
 	state := r.raft.State()
-	snapshot, _ := strconv.ParseUint(r.raft.Stats()["last_snapshot_index"], 10, 64) // always a number
 	status := Status{ID: r.folder.id, Address: string(r.transport.LocalAddr()), Role: strings.ToLower(state.String()), Leads: state == raft.Leader,
 		Term: r.raft.CurrentTerm(), LeaderID: string(leader), LeaderAddress: string(address), LastIndex: r.raft.LastIndex(), CommitIndex: r.raft.CommitIndex(),
-		AppliedIndex: r.driver.applied.Load(), SnapshotIndex: snapshot, LastContact: r.raft.LastContact()}
+		AppliedIndex: r.driver.applied.Load(), SnapshotIndex: r.snapshotIndex(), LastContact: r.raft.LastContact()}
 	for _, member := range r.raft.GetConfiguration().Configuration().Servers {
 		status.Members = append(status.Members, Member{string(member.ID), string(member.Address), member.Suffrage == raft.Voter})
 	}
 	return status
+}
+
+// snapshotIndex is where the newest snapshot ends.
+func (r *Raft) snapshotIndex() uint64 {
+	index, _ := strconv.ParseUint(r.raft.Stats()["last_snapshot_index"], 10, 64) // always a number
+	return index
 }
 
 // Snapshot implements [Order].
@@ -262,22 +309,27 @@ func (r *Raft) Snapshot() error {
 	return nil
 }
 
-// memberPatience bounds the wait for a change of the members to begin.
-const memberPatience = 10 * time.Second
-
-// Add makes a node a voter, or tells its new address. Only the leader can.
-func (r *Raft) Add(id, address string) error {
-	return meaning(r.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, memberPatience).Error())
-}
-
-// Remove takes a node out of the cluster for ever. Only the leader can.
-func (r *Raft) Remove(id string) error {
-	return meaning(r.raft.RemoveServer(raft.ServerID(id), 0, memberPatience).Error())
-}
-
 // closePatience bounds the wait for answers before the library is stopped, which
 // answers the rest ErrUnknown.
 const closePatience = 2 * time.Second
+
+// handOverPatience bounds the wait for another leader at shutdown: the library's
+// transfer can hang for ever, and the others elect one without it a second later.
+const handOverPatience = time.Second
+
+// handOver makes another node the leader before this one goes, so that writes
+// wait for one round trip and not for an election.
+func (r *Raft) handOver() {
+	done := make(chan struct{})
+	r.apart(func() {
+		defer close(done)
+		_ = r.raft.LeadershipTransfer().Error() // without it the others elect
+	})
+	select {
+	case <-done:
+	case <-time.After(handOverPatience):
+	}
+}
 
 // Close implements [Order].
 func (r *Raft) Close() error {
@@ -287,7 +339,11 @@ func (r *Raft) Close() error {
 	if err := r.slots.drain(timer.C); errors.Is(err, errClosedTwice) {
 		return err
 	}
-	err := r.raft.Shutdown().Error() // closes the transport too
+	if _, leads := r.Leader(); leads && len(r.members()) > 1 {
+		r.handOver()
+	}
 	close(r.stopped)
+	err := r.raft.Shutdown().Error() // closes the transport too
+	r.beside.Wait()
 	return errors.Join(err, r.folder.Close())
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -252,101 +251,4 @@ func TestALateSnapshotDoesNotTakeTheStateBack(t *testing.T) {
 	}
 	clustertest.Put(t, order, "and on")
 	shut(t, order)
-}
-
-// members are three nodes over TCP.
-type members struct {
-	configs  []cluster.Config
-	machines []*clustertest.Tally
-	nodes    []*cluster.Raft
-}
-
-func (m *members) start(t *testing.T, i int) {
-	t.Helper()
-	m.machines[i] = clustertest.NewTally()
-	config := m.configs[i]
-	config.Machine = m.machines[i]
-	node, err := cluster.Open(config)
-	if err != nil {
-		t.Fatalf("start node %d: %v", i, err)
-	}
-	m.nodes[i] = node
-	t.Cleanup(func() { _ = node.Close() }) // some are closed by then
-}
-
-func (m *members) leader(t *testing.T, among ...int) *cluster.Raft {
-	t.Helper()
-	var leader *cluster.Raft
-	clustertest.Until(t, "one of the nodes leads", func() bool {
-		for _, i := range among {
-			if m.nodes[i].Status().Leads && m.nodes[i].Barrier(time.Second) == nil {
-				leader = m.nodes[i]
-				return true
-			}
-		}
-		return false
-	})
-	return leader
-}
-
-// free is an address that nobody listened on a moment ago: a node must come back
-// on the one that the others know.
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-func TestThreeNodesOutliveOne(t *testing.T) {
-	m := &members{make([]cluster.Config, 3), make([]*clustertest.Tally, 3), make([]*cluster.Raft, 3)}
-	for i := range m.configs {
-		m.configs[i] = single(t)
-		m.configs[i].Single, m.configs[i].Listen, m.configs[i].Heartbeat = i == 0, free(t), 200*time.Millisecond
-		m.configs[i].TrailingLogs = 4
-		m.start(t, i)
-	}
-	first := m.leader(t, 0)
-	for _, node := range m.nodes[1:] {
-		if err := first.Add(node.Status().ID, node.Status().Address); err != nil {
-			t.Fatalf("add: %v", err)
-		}
-	}
-	want := put(t, first, 0, 30)
-	if p := <-m.nodes[1].Propose([]byte("to a follower")); !errors.Is(p.Err, cluster.ErrNotLeader) {
-		t.Errorf("a follower answered %v, %v", p.Result, p.Err)
-	}
-	shut(t, first)
-
-	leader := m.leader(t, 1, 2)
-	want = append(want, put(t, leader, 30, 60)...)
-	if err := leader.Snapshot(); err != nil { // what the first lacks is gone from the log
-		t.Fatal(err)
-	}
-	want = append(want, put(t, leader, 60, 70)...)
-	m.start(t, 0)
-	for i, machine := range m.machines {
-		clustertest.Until(t, fmt.Sprintf("node %d holds everything", i), func() bool { return len(machine.Seen().Lines) == len(want) })
-		if !slices.Equal(machine.Seen().Lines, want) {
-			t.Errorf("node %d has another order", i)
-		}
-	}
-	if m.machines[0].Given() >= 40 {
-		t.Errorf("the node that was away replayed %d entries; it should have got the snapshot", m.machines[0].Given())
-	}
-	if got := len(leader.Status().Members); got != 3 {
-		t.Errorf("%d members", got)
-	}
-}
-
-func put(t *testing.T, order cluster.Order, from, to int) (lines []string) {
-	t.Helper()
-	for i := from; i < to; i++ {
-		clustertest.Put(t, order, fmt.Sprint("line ", i))
-		lines = append(lines, fmt.Sprint("line ", i))
-	}
-	return lines
 }

@@ -326,7 +326,7 @@ func (*tail) Restore(io.Reader) error { return nil }
 
 func TestEntriesThatTheSnapshotHoldsAndThoseOfTheLibraryAreLeftOut(t *testing.T) {
 	machine := &tail{}
-	d := &driver{machine: machine, fuse: calm(t)}
+	d := newDriver(machine, calm(t))
 	must(t, d.Restore(io.NopCloser(bytes.NewReader(imageHeader(5)))))
 	answers := d.ApplyBatch([]*raft.Log{{Index: 5, Type: raft.LogCommand}, {Index: 6, Type: raft.LogConfiguration}, {Index: 7, Type: raft.LogCommand}, {Index: 8, Type: raft.LogCommand}})
 	if want := []any{nil, nil, uint64(7), uint64(8)}; !slices.Equal(answers, want) {
@@ -339,7 +339,7 @@ func TestEntriesThatTheSnapshotHoldsAndThoseOfTheLibraryAreLeftOut(t *testing.T)
 
 func TestSnapshotsWithoutEndStopTheNode(t *testing.T) {
 	told := 0
-	d := &driver{machine: &tail{}, fuse: &fuse{fatal: func(error) { told++ }}}
+	d := newDriver(&tail{}, &fuse{fatal: func(error) { told++ }})
 	restore := func() error { return d.Restore(io.NopCloser(bytes.NewReader(imageHeader(5)))) }
 	for range maxRestores {
 		must(t, restore())

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -21,30 +20,20 @@ type transport interface {
 	Close() error
 }
 
-// streams makes connections by the functions that were handed in.
-type streams struct {
-	net.Listener
-	dial func(address string, timeout time.Duration) (net.Conn, error)
-}
-
 // Dial implements raft.StreamLayer.
-func (s streams) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return s.dial(string(address), timeout)
+func (p *port) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	return p.dial(string(address), timeout)
 }
 
-// openTransport listens, or gives a node that no other can reach.
-func openTransport(config Config, log *bridge) (transport, error) {
-	if config.Listen == "" {
+// openTransport speaks through a port, or gives a node that no other can reach.
+func openTransport(p *port, log *bridge) transport {
+	if p == nil {
 		_, alone := raft.NewInmemTransport("")
-		return alone, nil
+		return alone
 	}
-	listener, err := config.ListenOn(config.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", config.Listen, err)
-	}
-	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{Logger: log, Stream: streams{listener, config.Dial},
+	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{Logger: log, Stream: p,
 		MaxPool: transportPool, MaxRPCsInFlight: rpcsInFlight, Timeout: transportTimeout})
-	return &filtered{inner, make(chan raft.RPC), make(chan struct{})}, nil
+	return &filtered{inner, make(chan raft.RPC), make(chan struct{})}
 }
 
 // filtered keeps snapshots away that are older than the state here. The library

@@ -309,7 +309,7 @@ func (j *Journal) Read(after uint64, most, maxBytes int) (records []Record, err 
 				return !full
 			})
 		}
-		if errors.Is(err, fs.ErrNotExist) && j.Horizon() > s.first {
+		if errors.Is(err, fs.ErrNotExist) && j.Horizon() != segments[0].first {
 			continue // dropped since we looked
 		}
 		if err != nil {
@@ -337,6 +337,29 @@ func (j *Journal) Retain(index uint64) error {
 		j.sealed = j.sealed[1:]
 		j.publishRetained()
 		if err := os.Remove(path); err != nil {
+			return j.stop("drop journal segment", err)
+		}
+	}
+	return nil
+}
+
+// Reset drops everything, so that the next record is the horizon. The oldest go
+// first: what a crash leaves behind is a whole journal with a later horizon.
+func (j *Journal) Reset() error {
+	if j.broken {
+		return ErrStopped
+	}
+	if j.file == nil {
+		return nil
+	}
+	if err := j.file.Close(); err != nil {
+		return j.stop("close journal segment", err)
+	}
+	dropped := append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
+	j.file, j.out, j.sealed, j.newest, j.marks, j.synced, j.last = nil, nil, nil, segment{}, nil, 0, 0
+	j.publish()
+	for _, s := range dropped {
+		if err := os.Remove(s.path); err != nil {
 			return j.stop("drop journal segment", err)
 		}
 	}

@@ -26,20 +26,33 @@ type Agents struct {
 type Cluster struct {
 	Incarnation uint64 `json:"incarnation" doc:"Positions of different incarnations do not compare" example:"7"`
 	Leader      string `json:"leader,omitempty" doc:"Id of the leading node; absent while there is none"`
+	Term        uint64 `json:"term" doc:"Grows with every election"`
+	Node        string `json:"node" doc:"Id of the answering node"`
 	Position    string `json:"position" doc:"Where the answering node stands" example:"7.918273"`
-	Nodes       []Node `json:"nodes"`
+	Nodes       []Node `json:"nodes" doc:"Of the answering node everything is as of now, of the others as they last said, at most a few seconds ago"`
 }
 
-// Node is one hub node. Two nodes at the same applied index have the same state hash.
+// Node is one hub node. Two nodes at the same position have the same state hash:
+// one that has not, stops. The position of another node than the answering one
+// is that of the last tick it has applied.
 type Node struct {
 	ID           string `json:"id"`
-	Address      string `json:"address"`
-	Role         string `json:"role" enum:"leader,follower,candidate,single"`
+	Address      string `json:"address" doc:"Where the other nodes reach it" example:"10.0.0.7:7421"`
+	API          string `json:"api,omitempty" doc:"Where it serves HTTP" example:"10.0.0.7:7420"`
+	Version      string `json:"version,omitempty"`
+	Role         string `json:"role" enum:"leader,follower,candidate,shutdown,unknown"`
+	Votes        bool   `json:"votes" doc:"false: it follows, and is not yet counted"`
+	HeardMS      int64  `json:"heard_ms,omitempty" doc:"How long ago it said where it stands; absent for the answering node"`
 	Applied      uint64 `json:"applied" doc:"Index of the last applied entry"`
-	Position     string `json:"position" example:"7.918273"`
-	StateHash    string `json:"state_hash" doc:"Of the state at that position, in hex"`
-	TrailEntries int64  `json:"trail_entries" doc:"Log entries kept behind the last snapshot"`
-	HubTimeMS    int64  `json:"hub_time_ms"`
+	Position     string `json:"position,omitempty" example:"7.918273"`
+	StateHash    string `json:"state_hash,omitempty" doc:"Of the state at that position, in hex"`
+	TrailEntries int64  `json:"trail_entries,omitempty" doc:"Log entries kept behind the last snapshot"`
+	HubTimeMS    int64  `json:"hub_time_ms,omitempty"`
+}
+
+// NewMember names a running node that is to become a member.
+type NewMember struct {
+	Address string `json:"address" minLength:"1" maxLength:"256" doc:"Where the other nodes reach it" example:"10.0.0.7:7421"`
 }
 
 // Health is one named check of /readyz?verbose.

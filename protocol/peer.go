@@ -1,0 +1,165 @@
+package protocol
+
+import "fmt"
+
+// PeerKind is what one hub node says to another. Written on the wire: add, never
+// renumber.
+type PeerKind uint8
+
+// Kinds of peer messages. Each but the last asks, and is answered once.
+const (
+	PeerMarked  PeerKind = 1 + iota // where the asking node stands; answered with the same
+	PeerPropose                     // an entry for the log, from a node that does not lead
+	PeerBarrier                     // which index holds all that is committed now?
+	PeerAdmit                       // make the asking node a member
+	PeerRemove                      // take a member out for ever
+	PeerAdd                         // make the node at an address a member
+	PeerAnswer
+)
+
+// PeerCode is how a question ended. Written on the wire: add, never renumber.
+type PeerCode uint8
+
+// Codes of answers.
+const (
+	PeerDone      PeerCode = 1 + iota
+	PeerNotLeader          // nothing was done: ask Leader
+	PeerUnknown            // it may or may not be done
+	PeerBusy               // nothing was done: come back
+	PeerTooLarge           // nothing was done, and never will be
+	PeerRefused            // nothing was done, Text says why
+)
+
+// PeerMessage is one message on the connection between two hub nodes. An answer
+// has the ID of its question.
+type PeerMessage struct {
+	Kind    PeerKind
+	ID      uint64
+	Entry   []byte   // propose
+	Server  string   // admit, remove: the server id
+	Address string   // admit, add: where the other nodes reach it
+	Index   uint64   // admit: applied there; answers: where it took effect
+	Code    PeerCode // answer
+	Text    string   // answer
+	Leader  string   // answer of a node that does not lead: who does, by address
+	Mark    PeerMark // marked, and its answer
+}
+
+// PeerMark is where a node stands. Two nodes whose state was the same at Index
+// have the same Hash.
+type PeerMark struct {
+	ID       string // server id, random, of the node's folder
+	Address  string
+	API      string // where it serves HTTP
+	Program  string // its version
+	Role     string
+	New      bool // its folder has never been in a cluster
+	Stranger bool // answer: the node that asked is no member, says the leader
+	Applied  uint64
+	Snapshot uint64
+	Index    uint64 // of the last applied tick
+	Hash     uint64 // of the state right after it
+}
+
+// EncodePeer gives a message its bytes: a map.
+func EncodePeer(m *PeerMessage) []byte {
+	w := newWriter()
+	w.object(func(f *fields) {
+		f.uint('k', uint64(m.Kind))
+		f.uint('n', m.ID)
+		f.bin('e', m.Entry)
+		f.str('s', m.Server)
+		f.str('a', m.Address)
+		f.uint('i', m.Index)
+		f.uint('c', uint64(m.Code))
+		f.str('t', m.Text)
+		f.str('l', m.Leader)
+		if m.Mark != (PeerMark{}) {
+			f.object('m', func(f *fields) { writeMark(f, &m.Mark) })
+		}
+	})
+	return w.bytes()
+}
+
+func writeMark(f *fields, m *PeerMark) {
+	f.str('d', m.ID)
+	f.str('a', m.Address)
+	f.str('u', m.API)
+	f.str('v', m.Program)
+	f.str('r', m.Role)
+	f.bool('n', m.New)
+	f.bool('s', m.Stranger)
+	f.uint('p', m.Applied)
+	f.uint('o', m.Snapshot)
+	f.uint('i', m.Index)
+	f.uint('h', m.Hash)
+}
+
+// DecodePeer walks the bytes of a message; what a later version added is skipped.
+func DecodePeer(b []byte) (*PeerMessage, error) {
+	r := newReader(b)
+	r.lenient = true
+	m := &PeerMessage{}
+	r.fields(func(key byte) {
+		switch key {
+		case 'k':
+			m.Kind = PeerKind(r.uintMax(255))
+		case 'n':
+			m.ID = r.uint()
+		case 'e':
+			m.Entry = r.bin(MaxEntryBytes)
+		case 's':
+			m.Server = r.str(MaxText)
+		case 'a':
+			m.Address = r.str(MaxText)
+		case 'i':
+			m.Index = r.uint()
+		case 'c':
+			m.Code = PeerCode(r.uintMax(255))
+		case 't':
+			m.Text = r.str(MaxPeerText)
+		case 'l':
+			m.Leader = r.str(MaxText)
+		case 'm':
+			m.Mark = readMark(r)
+		default:
+			r.unknown()
+		}
+	})
+	if err := r.finish(); err != nil {
+		return nil, fmt.Errorf("decode message of a hub node: %w", err)
+	}
+	return m, nil
+}
+
+func readMark(r *reader) (m PeerMark) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'd':
+			m.ID = r.str(MaxText)
+		case 'a':
+			m.Address = r.str(MaxText)
+		case 'u':
+			m.API = r.str(MaxText)
+		case 'v':
+			m.Program = r.str(MaxText)
+		case 'r':
+			m.Role = r.str(MaxText)
+		case 'n':
+			m.New = r.bool()
+		case 's':
+			m.Stranger = r.bool()
+		case 'p':
+			m.Applied = r.uint()
+		case 'o':
+			m.Snapshot = r.uint()
+		case 'i':
+			m.Index = r.uint()
+		case 'h':
+			m.Hash = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return m
+}

@@ -1,0 +1,64 @@
+package protocol_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/protocol"
+)
+
+var fullPeerMessage = protocol.PeerMessage{Kind: protocol.PeerAnswer, ID: 7, Entry: []byte("SE.."), Server: "8f2c", Address: "10.0.0.7:7421", Index: 90_002,
+	Code: protocol.PeerNotLeader, Text: "another leads", Leader: "10.0.0.8:7421",
+	Mark: protocol.PeerMark{ID: "8f2c", Address: "10.0.0.7:7421", API: "10.0.0.7:7420", Program: "0.1.0", Role: "follower", New: true, Stranger: true,
+		Applied: 90_003, Snapshot: 80_000, Index: 90_001, Hash: 1<<63 + 5}}
+
+// TestPeerMessagesKeepTheirBytes: nodes of two versions talk while one after the
+// other is renewed.
+func TestPeerMessagesKeepTheirBytes(t *testing.T) {
+	allSet(t, reflect.ValueOf(fullPeerMessage), "peer")
+	allSet(t, reflect.ValueOf(fullPeerMessage.Mark), "peer.Mark")
+	b := protocol.EncodePeer(&fullPeerMessage)
+	path := filepath.Join("testdata", "peer.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(hex.Dump(b)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hex.Dump(b) != string(want) {
+		t.Errorf("the bytes have changed:\n%s", hex.Dump(b))
+	}
+	got, err := protocol.DecodePeer(undump(t, string(want)))
+	if err != nil || !reflect.DeepEqual(*got, fullPeerMessage) {
+		t.Errorf("read back %+v, %v", got, err)
+	}
+	for n := range b {
+		if _, err := protocol.DecodePeer(b[:n]); err == nil {
+			t.Errorf("cut after %d of %d bytes it was accepted", n, len(b))
+		}
+	}
+	if _, err := protocol.DecodePeer(append(b, 0xc0)); !errors.Is(err, protocol.ErrTrailing) {
+		t.Errorf("followed by a byte it gives %v", err)
+	}
+}
+
+func FuzzDecodePeer(f *testing.F) {
+	f.Add(protocol.EncodePeer(&fullPeerMessage))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := protocol.DecodePeer(b)
+		if err != nil {
+			return
+		}
+		again, err := protocol.DecodePeer(protocol.EncodePeer(got))
+		if err != nil || len(got.Entry) > 0 && !reflect.DeepEqual(got, again) {
+			t.Fatalf("%+v reads again as %+v, %v", got, again, err)
+		}
+	})
+}
