@@ -27,14 +27,15 @@ type Hub struct {
 	peers   map[PeerID]*peer
 	agents  map[writer]*peer // the newest connection of each writer
 	echoes  map[string]stock.Echo
-	ticking bool // a tick is on its way into the log
+	ticking bool      // a tick is on its way into the log
+	led     time.Time // when a leader was last known
 	born    time.Time
 }
 
 // New makes a hub that reads what machine posts.
 func New(config Config, machine *Machine) *Hub {
 	return &Hub{config: config, board: machine.board, machine: machine, peers: map[PeerID]*peer{}, agents: map[writer]*peer{},
-		echoes: map[string]stock.Echo{}, born: config.Now()}
+		echoes: map[string]stock.Echo{}, led: config.Now(), born: config.Now()}
 }
 
 // Errors a caller of Propose may get.
@@ -57,6 +58,27 @@ func (h *Hub) Propose(command stock.Command, answer func(stock.Result, uint64, e
 func (h *Hub) enqueue(w waiting, live bool) {
 	if !h.intake.Add(w, live) {
 		w.answer(stock.Result{}, 0, ErrBusy)
+	}
+}
+
+// Idle reports whether nothing waits for the log.
+func (h *Hub) Idle() bool { return h.intake.Empty() }
+
+// Led notes on each beat whether a leader is known. What waits for one is held
+// for the time of an election, so that a caller sees a slow answer and not a
+// failure; after that it is told that nothing was done.
+func (h *Hub) Led(known bool) {
+	now := h.config.Now()
+	if known {
+		h.led = now
+	}
+	if now.Sub(h.led) < leaderPatience {
+		return
+	}
+	for !h.intake.Empty() {
+		for _, w := range h.intake.Take() {
+			w.answer(stock.Result{}, 0, ErrNotLeader)
+		}
 	}
 }
 

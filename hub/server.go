@@ -77,7 +77,7 @@ func (s *Server) loop(ctx context.Context) {
 	defer beat.Stop()
 	var flying []flight // in the order of the log: answers are given in it
 	_, posted := s.board.Next()
-	var pause <-chan time.Time
+	var pause, look <-chan time.Time
 	for {
 		var landed <-chan cluster.Proposed
 		if len(flying) > 0 {
@@ -107,21 +107,33 @@ func (s *Server) loop(ctx context.Context) {
 			s.hub.Offer()
 		case <-beat.C:
 			s.beat()
+		case <-look:
 		}
-		for len(flying) < protocol.MaxProposals {
-			merged, ok := s.hub.Merge()
-			if !ok {
+		look = nil
+		for len(flying) < protocol.MaxProposals && !s.hub.Idle() {
+			if leader, _ := s.order.Leader(); leader == "" {
+				look = time.After(leaderLook)
 				break
 			}
+			merged, _ := s.hub.Merge()
 			flying = append(flying, flight{merged, s.order.Propose(merged.Entry)})
 		}
 	}
 }
 
+const (
+	// leaderLook is how soon a node whose callers wait looks again for a leader.
+	leaderLook = 20 * time.Millisecond
+	// leaderPatience is how long callers wait for an election: two of them fit.
+	leaderPatience = 5 * time.Second
+)
+
 func (s *Server) beat() {
-	if status := s.order.Status(); status.Leads {
+	status := s.order.Status()
+	if status.Leads {
 		s.hub.Tick(status.Term, newIncarnation())
 	}
+	s.hub.Led(status.LeaderID != "")
 	s.hub.Beat()
 }
 

@@ -228,6 +228,7 @@ type stuck struct{ cluster.Order }
 
 func (stuck) Propose([]byte) <-chan cluster.Proposed { return make(chan cluster.Proposed) }
 func (stuck) Status() cluster.Status                 { return cluster.Status{} }
+func (stuck) Leader() (string, bool)                 { return "another", false }
 func (stuck) Close() error                           { return nil }
 
 // A caller whose command is on its way when the node stops is told that nobody
