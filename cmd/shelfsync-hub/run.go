@@ -117,6 +117,10 @@ func run(ctx context.Context, settings config) error {
 	defer cancel(nil)
 	open := func(machine cluster.Machine) (cluster.Order, error) {
 		place.Dir, place.Machine, place.Log = filepath.Join(settings.Data, "raft"), machine, log
+		place.Fatal = func(err error) { // at once: what such a node does on its way down cannot be trusted
+			log.Error("the node stops", "err", err)
+			os.Exit(1)
+		}
 		order, err := cluster.Open(place)
 		if err != nil {
 			return nil, err // a nil *Raft is no nil Order

@@ -31,7 +31,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(rehearseCommand())
+	root.AddCommand(rehearseCommand(), clusterCommand())
 	err := root.Execute()
 	if err != nil && !errors.Is(err, errFailed) {
 		fmt.Fprintln(os.Stderr, "shelfsync: "+err.Error())
