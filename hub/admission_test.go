@@ -62,7 +62,7 @@ func TestASecondInstallationIsRefusedUnlessItReplaces(t *testing.T) {
 	if got := d.sellable("S1", "X"); got != 7*stock.Unit {
 		t.Errorf("%v in stock, 7 came", got)
 	}
-	if p := d.Peers(); len(p) != 1 || p["S1"].Installation != "next" {
+	if p := d.Peers([]string{"S1"}); len(p) != 1 || p["S1"].Installation != "next" {
 		t.Errorf("peers %+v", p)
 	}
 	second.take()

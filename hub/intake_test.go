@@ -85,7 +85,7 @@ func TestADrainingStoreTurnsLiveBetweenBatches(t *testing.T) {
 	if where() != [2]int{0, 2} {
 		t.Fatalf("live and draining: %v", where())
 	}
-	if p := d.Peers()["S1"]; p.OldestMS != 0 {
+	if p := d.Peers([]string{"S1"})["S1"]; p.OldestMS != 0 {
 		t.Errorf("the fleet shows an age of %d ms", p.OldestMS)
 	}
 	d.propose() // in the log counts as waiting

@@ -263,13 +263,17 @@ type Peer struct {
 	Position     protocol.Position
 }
 
-// Peers are the connected writers by location code.
-func (h *Hub) Peers() map[string]Peer {
+// Peers are the connected writers of these locations, by code.
+func (h *Hub) Peers(codes []string) map[string]Peer {
 	state := h.board.State()
-	peers := make(map[string]Peer, len(h.agents))
-	for w, p := range h.agents {
-		if l, ok := state.Location(w.location); ok && l.Installation == w.installation && p.admitted && !p.closed {
-			peers[w.location] = Peer{w.location, p.hello.Installation, p.hello.Epoch, p.hello.Program, p.port.Remote(), p.backlog, p.oldest, p.connected, p.heard, p.hello.Position}
+	peers := map[string]Peer{}
+	for _, code := range codes {
+		l, ok := state.Location(code)
+		if !ok {
+			continue
+		}
+		if p := h.agents[writer{code, l.Installation}]; p != nil && p.admitted && !p.closed {
+			peers[code] = Peer{code, p.hello.Installation, p.hello.Epoch, p.hello.Program, p.port.Remote(), p.backlog, p.oldest, p.connected, p.heard, p.hello.Position}
 		}
 	}
 	return peers

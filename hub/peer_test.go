@@ -101,7 +101,7 @@ func TestANewerConnectionReplacesTheOlder(t *testing.T) {
 	if got := d.sellable("S1", "X"); got != 40*stock.Unit || !slices.Equal(second.acks(), []uint64{40}) {
 		t.Errorf("%v in stock, acknowledged %v", got, second.acks())
 	}
-	if got := d.Peers(); len(got) != 1 || got["S1"].Position != s.end() {
+	if got := d.Peers([]string{"S1"}); len(got) != 1 || got["S1"].Position != s.end() {
 		t.Errorf("peers %+v", got)
 	}
 }
@@ -270,7 +270,7 @@ func TestOnlyAWriterWithoutABacklogIsCaughtUp(t *testing.T) {
 	if age() < 3600_000 {
 		t.Fatalf("with a backlog its age is %d ms", age())
 	}
-	if p := d.Peers()["S1"]; p.Backlog != 7 || p.OldestMS != liveWithin+1 {
+	if p := d.Peers([]string{"S1"})["S1"]; p.Backlog != 7 || p.OldestMS != liveWithin+1 {
 		t.Errorf("the fleet shows %+v", p)
 	}
 	l.say(&protocol.Append{OldestMS: liveWithin, Echo: d.state().Now()})

@@ -47,6 +47,7 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
 		arrived: make(chan link.Conn), done: make(chan struct{})}
+	machine.answer = func(question []byte) ([]byte, error) { return s.answer(config.Now, question) }
 	go keeper.run() // stop waits for it, after the log has ended
 	order, err := open(machine)
 	if err != nil {
@@ -279,20 +280,25 @@ func (s *Server) Barrier(ctx context.Context) error {
 	return s.order.Barrier(wait)
 }
 
-// Peers are the connected agents, by location.
-func (s *Server) Peers(ctx context.Context) (map[string]Peer, error) {
-	peers := make(chan map[string]Peer, 1)
-	if err := s.call(ctx, func(h *Hub) { peers <- h.Peers() }); err != nil {
-		return nil, err
+// peersElsewhere asks all other nodes at once.
+func (s *Server) peersElsewhere(codes []string) (peers []Peer) {
+	members, ok := s.Members()
+	if !ok || len(codes) == 0 {
+		return nil
 	}
-	select {
-	case p := <-peers:
-		return p, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.done:
-		return nil, ErrUnknown
+	question, asked := protocol.EncodeCodes(codes), 0
+	answers := make(chan []Peer)
+	for _, node := range members.Nodes() {
+		if node.ID == s.Status().ID {
+			continue
+		}
+		asked++
+		go func() { answers <- s.peersAt(members, node.Address, question) }() // received below
 	}
+	for range asked {
+		peers = append(peers, <-answers...)
+	}
+	return peers
 }
 
 // Board is where readers look.

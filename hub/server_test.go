@@ -197,7 +197,7 @@ func TestStoresAndChannelsThroughOneLoop(t *testing.T) {
 			n.do(reserve(fmt.Sprint("r", i), fmt.Sprint("S", i%4), "X", 1))
 		}
 		time.Sleep(5500 * time.Millisecond) // between two beats: a goodbye that meets one may get lost
-		peers, err := n.Peers(context.Background())
+		peers, err := n.Peers(context.Background(), []string{"S0", "S1", "S2", "S3"})
 		if err != nil || len(peers) != 4 {
 			t.Errorf("peers %+v, %v", peers, err)
 		}
@@ -258,7 +258,7 @@ func TestCallersAreAnsweredWhenTheLoopEnds(t *testing.T) {
 		if _, _, err := n.Do(context.Background(), &stock.Step{ID: "r"}); !errors.Is(err, ErrUnknown) {
 			t.Errorf("after the end: %v", err)
 		}
-		if _, err := n.Peers(context.Background()); !errors.Is(err, ErrUnknown) {
+		if _, err := n.Peers(context.Background(), []string{"S0", "S1", "S2", "S3"}); !errors.Is(err, ErrUnknown) {
 			t.Errorf("peers after the end: %v", err)
 		}
 	})

@@ -6,7 +6,7 @@ import "fmt"
 // renumber.
 type PeerKind uint8
 
-// Kinds of peer messages. Each but the last asks, and is answered once.
+// Kinds of peer messages. Each but PeerAnswer asks, and is answered once.
 const (
 	PeerMarked  PeerKind = 1 + iota // where the asking node stands; answered with the same
 	PeerPropose                     // an entry for the log, from a node that does not lead
@@ -15,6 +15,7 @@ const (
 	PeerRemove                      // take a member out for ever
 	PeerAdd                         // make the node at an address a member
 	PeerAnswer
+	PeerAsk // a question of the hub itself: Entry holds it, and its answer
 )
 
 // PeerCode is how a question ended. Written on the wire: add, never renumber.
@@ -35,7 +36,7 @@ const (
 type PeerMessage struct {
 	Kind    PeerKind
 	ID      uint64
-	Entry   []byte   // propose
+	Entry   []byte   // propose; ask, and its answer
 	Server  string   // admit, remove: the server id
 	Address string   // admit, add: where the other nodes reach it
 	Index   uint64   // admit: applied there; answers: where it took effect
@@ -162,4 +163,117 @@ func readMark(r *reader) (m PeerMark) {
 		}
 	})
 	return m
+}
+
+// AgentLink is what a hub node knows of an agent that is connected to it. Times
+// are ages, for the clocks of two nodes differ.
+type AgentLink struct {
+	Location     string
+	Installation string
+	Epoch        string
+	Program      string
+	Remote       string
+	Backlog      uint64
+	OldestMS     uint64
+	ConnectedMS  uint64 // how long ago it connected
+	HeardMS      uint64 // how long ago it last said anything
+	Position     Position
+}
+
+// EncodeCodes asks a node for the agents of these locations.
+func EncodeCodes(codes []string) []byte {
+	w := newWriter()
+	w.object(func(f *fields) {
+		f.objects('c', len(codes), func(i int, f *fields) { f.str('c', codes[i]) })
+	})
+	return w.bytes()
+}
+
+// DecodeCodes walks the question.
+func DecodeCodes(b []byte) (codes []string, err error) {
+	r := newReader(b)
+	r.lenient = true
+	r.fields(func(key byte) {
+		if key != 'c' {
+			r.unknown()
+			return
+		}
+		r.list(MaxPage, func() {
+			code := ""
+			r.fields(func(key byte) {
+				if key != 'c' {
+					r.unknown()
+					return
+				}
+				code = r.str(MaxText)
+			})
+			codes = append(codes, code)
+		})
+	})
+	return codes, r.finish()
+}
+
+// EncodeAgentLinks answers it.
+func EncodeAgentLinks(links []AgentLink) []byte {
+	w := newWriter()
+	w.object(func(f *fields) {
+		f.objects('a', len(links), func(i int, f *fields) {
+			l := &links[i]
+			f.str('l', l.Location)
+			f.str('i', l.Installation)
+			f.str('e', l.Epoch)
+			f.str('v', l.Program)
+			f.str('r', l.Remote)
+			f.uint('b', l.Backlog)
+			f.uint('o', l.OldestMS)
+			f.uint('c', l.ConnectedMS)
+			f.uint('h', l.HeardMS)
+			writePosition(f, 'p', l.Position)
+		})
+	})
+	return w.bytes()
+}
+
+// DecodeAgentLinks walks the answer.
+func DecodeAgentLinks(b []byte) (links []AgentLink, err error) {
+	r := newReader(b)
+	r.lenient = true
+	r.fields(func(key byte) {
+		if key != 'a' {
+			r.unknown()
+			return
+		}
+		r.list(MaxPage, func() { links = append(links, readAgentLink(r)) })
+	})
+	return links, r.finish()
+}
+
+func readAgentLink(r *reader) (l AgentLink) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'l':
+			l.Location = r.str(MaxText)
+		case 'i':
+			l.Installation = r.str(MaxText)
+		case 'e':
+			l.Epoch = r.str(MaxText)
+		case 'v':
+			l.Program = r.str(MaxText)
+		case 'r':
+			l.Remote = r.str(MaxText)
+		case 'b':
+			l.Backlog = r.uint()
+		case 'o':
+			l.OldestMS = r.uint()
+		case 'c':
+			l.ConnectedMS = r.uint()
+		case 'h':
+			l.HeardMS = r.uint()
+		case 'p':
+			l.Position = readPosition(r)
+		default:
+			r.unknown()
+		}
+	})
+	return l
 }

@@ -49,6 +49,37 @@ func TestPeerMessagesKeepTheirBytes(t *testing.T) {
 	}
 }
 
+func TestAgentLinksKeepTheirBytes(t *testing.T) {
+	links := []protocol.AgentLink{{Location: "S014", Installation: "pc1", Epoch: "k3f9", Program: "0.1.0", Remote: "10.0.0.9:4711", Backlog: 4, OldestMS: 5500,
+		ConnectedMS: 60_000, HeardMS: 900, Position: protocol.Position{Sequence: 123, Chain: chain(1)}}}
+	allSet(t, reflect.ValueOf(links[0]), "link")
+	for name, format := range map[string]struct {
+		bytes  []byte
+		value  any
+		decode func([]byte) (any, error)
+	}{
+		"peer_agents": {protocol.EncodeAgentLinks(links), links, func(b []byte) (any, error) { return protocol.DecodeAgentLinks(b) }},
+		"peer_codes":  {protocol.EncodeCodes([]string{"S014", "S015"}), []string{"S014", "S015"}, func(b []byte) (any, error) { return protocol.DecodeCodes(b) }},
+	} {
+		path := filepath.Join("testdata", name+".golden")
+		if *update {
+			if err := os.WriteFile(path, []byte(hex.Dump(format.bytes)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hex.Dump(format.bytes) != string(want) {
+			t.Errorf("%s: the bytes have changed:\n%s", name, hex.Dump(format.bytes))
+		}
+		if got, err := format.decode(undump(t, string(want))); err != nil || !reflect.DeepEqual(got, format.value) {
+			t.Errorf("%s: read back %+v, %v", name, got, err)
+		}
+	}
+}
+
 func FuzzDecodePeer(f *testing.F) {
 	f.Add(protocol.EncodePeer(&fullPeerMessage))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -36,7 +36,8 @@ type Hub interface {
 	// Barrier returns once everything committed before the call is on the board.
 	Barrier(ctx context.Context) error
 	Board() *hub.Board
-	Peers(ctx context.Context) (map[string]hub.Peer, error)
+	// Peers are the connected agents of these locations, on any node.
+	Peers(ctx context.Context, codes []string) (map[string]hub.Peer, error)
 	Status() cluster.Status
 	// Members are the nodes of the hub; false where there can be only one.
 	Members() (cluster.Members, bool)

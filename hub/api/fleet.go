@@ -23,10 +23,6 @@ func (r routes) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput,
 	if err != nil {
 		return nil, err
 	}
-	peers, err := r.hub.Peers(ctx)
-	if err != nil {
-		return nil, shapes.NewProblem(shapes.CodeUnavailable, err.Error())
-	}
 	state := r.hub.Board().State()
 	out := &agentsOutput{shapes.Agents{Position: position(state), Page: shapes.Page[shapes.Agent]{Data: []shapes.Agent{}}}}
 	for n := after; n < uint64(state.Sizes().Locations); n++ {
@@ -43,13 +39,28 @@ func (r routes) listAgents(ctx context.Context, in *agentsInput) (*agentsOutput,
 			newest := l.Epochs[len(l.Epochs)-1]
 			agent.Epoch, agent.Through = newest.Name, newest.Through.Sequence
 		}
-		if p, ok := peers[l.Code]; ok {
-			agent.State, agent.Version, agent.LastSeen = "online", p.Program, p.Heard.UTC()
-			agent.Backlog, agent.OldestUnsentMS = int64(p.Backlog), int64(p.OldestMS)
-		}
 		out.Body.Data = append(out.Body.Data, agent)
 	}
-	return out, nil
+	return out, r.linked(ctx, out.Body.Data)
+}
+
+// linked adds what the nodes know of the agents that are connected to them.
+func (r routes) linked(ctx context.Context, agents []shapes.Agent) error {
+	codes := make([]string, len(agents))
+	for i := range agents {
+		codes[i] = agents[i].Location
+	}
+	peers, err := r.hub.Peers(ctx, codes)
+	if err != nil {
+		return shapes.NewProblem(shapes.CodeUnavailable, err.Error())
+	}
+	for i := range agents {
+		if p, ok := peers[agents[i].Location]; ok {
+			agents[i].State, agents[i].Version, agents[i].LastSeen = "online", p.Program, p.Heard.UTC()
+			agents[i].Backlog, agents[i].OldestUnsentMS = int64(p.Backlog), int64(p.OldestMS)
+		}
+	}
+	return nil
 }
 
 type exceptionsInput struct {

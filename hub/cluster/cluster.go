@@ -53,6 +53,12 @@ type Positioned interface {
 	Applied() uint64
 }
 
+// Answering is a Machine that answers what another node asks it by [Members.Ask].
+// Questions come from many goroutines, beside everything else.
+type Answering interface {
+	Answer(question []byte) ([]byte, error)
+}
+
 // Entry is one committed entry. Indices grow; they have gaps where the log
 // keeps entries of its own.
 type Entry struct {
@@ -101,6 +107,9 @@ type Members interface {
 	AddAt(address string) error
 	// Remove takes a member out for ever: its folder never joins again.
 	Remove(id string) error
+	// Ask puts a question to the node at an address, whose machine answers it if
+	// it is [Answering].
+	Ask(address string, question []byte, within time.Duration) ([]byte, error)
 }
 
 // Proposed is the answer to one proposal: the machine's result and where the

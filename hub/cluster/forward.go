@@ -152,9 +152,33 @@ func (r *Raft) hear(m *protocol.PeerMessage, answer func(protocol.PeerMessage)) 
 		r.apart(func() { failed(r.AddAt(m.Address)) })
 	case protocol.PeerRemove:
 		r.apart(func() { failed(r.Remove(m.Server)) })
+	case protocol.PeerAsk:
+		r.apart(func() { r.reply(m.Entry, answer, failed) })
 	default:
 		failed(fmt.Errorf("%w: this node does not know the question %d", ErrRefused, m.Kind))
 	}
+}
+
+func (r *Raft) reply(question []byte, answer func(protocol.PeerMessage), failed func(error)) {
+	if r.replies == nil {
+		failed(fmt.Errorf("%w: this node answers no questions", ErrRefused))
+		return
+	}
+	reply, err := r.replies(question)
+	if err != nil || len(reply) > protocol.MaxEntryBytes {
+		failed(fmt.Errorf("%w: the question cannot be answered: %v", ErrRefused, err))
+		return
+	}
+	answer(protocol.PeerMessage{Code: protocol.PeerDone, Entry: reply})
+}
+
+// Ask implements [Members].
+func (r *Raft) Ask(address string, question []byte, within time.Duration) ([]byte, error) {
+	answer, err := r.streams.call(address, protocol.PeerMessage{Kind: protocol.PeerAsk, Entry: question}, within)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Entry, meant(answer)
 }
 
 func cutText(text string) string { return text[:min(len(text), protocol.MaxPeerText)] }

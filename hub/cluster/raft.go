@@ -113,6 +113,7 @@ type Raft struct {
 	log       *slog.Logger
 	api       string
 	program   string
+	replies   func([]byte) ([]byte, error)
 	slots     slots
 	barriers  chan chan error // callers of Barrier, on their way to its loop
 	stopped   chan struct{}   // closed when the library has ended
@@ -128,6 +129,9 @@ func Open(config Config) (*Raft, error) {
 		log: config.Log, api: config.API, program: config.Program}
 	r.heard.Store(&map[string]heardOf{})
 	r.driver = newDriver(config.Machine, r.fuse)
+	if machine, ok := config.Machine.(Answering); ok {
+		r.replies = machine.Answer
+	}
 	r.streams = newStreams(config.Dial, r.stopped)
 	settings := config.settings(log)
 	if config.Listen != "" {

@@ -34,7 +34,8 @@ var statusPage = template.Must(template.New("status").Parse(statusHTML))
 // Hub is what the pages need of a running hub; *hub.Server is one.
 type Hub interface {
 	Board() *hub.Board
-	Peers(ctx context.Context) (map[string]hub.Peer, error)
+	Peers(ctx context.Context, codes []string) (map[string]hub.Peer, error)
+	Members() (cluster.Members, bool)
 	Status() cluster.Status
 	TickAge() time.Duration
 	Ready() bool
@@ -61,7 +62,13 @@ var (
 	ageing  = mark{"ageing", "◐", "ageing"}
 	late    = mark{"late", "▲", "late"}
 	unknown = mark{"unknown", "▨", "not heard yet"}
+	up      = mark{"fresh", "●", "up"}
+	silent  = mark{"failing", "■", "silent"}
 )
+
+// nodeSilent is how long a node of the hub may say nothing before it is shown as
+// silent: they tell each other every second.
+const nodeSilent = 5 * time.Second
 
 // Ages at which a store is no longer fresh, and at which it is late.
 const (
@@ -96,6 +103,7 @@ type page struct {
 	TickAge                                     string
 	Sizes                                       stock.Sizes
 	Fresh, Stores                               int
+	Nodes                                       []node
 	Rows                                        []row
 	More                                        int
 	Exceptions                                  []string
@@ -109,11 +117,6 @@ const maxRows = 500
 const maxShown = 50
 
 func status(w http.ResponseWriter, r *http.Request, h Hub) {
-	peers, err := h.Peers(r.Context())
-	if err != nil {
-		serve.Fail(w, r, err)
-		return
-	}
 	state, log := h.Board().State(), h.Status()
 	p := page{Node: log.ID, Role: log.Role, Leader: log.LeaderID, Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
 		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),
@@ -123,7 +126,7 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 			continue
 		}
 		p.Stores++
-		one := rowOf(state, l, peers, h.TickAge())
+		one := rowOf(state, l, h.TickAge())
 		if one.Mark == fresh {
 			p.Fresh++
 		}
@@ -132,6 +135,11 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 		}
 	}
 	p.More = p.Stores - len(p.Rows)
+	if err := linked(r.Context(), h, p.Rows); err != nil {
+		serve.Fail(w, r, err)
+		return
+	}
+	p.Nodes = nodesOf(h, state, log)
 	for _, e := range state.ExceptionsFrom(0) {
 		if len(p.Exceptions) == maxShown {
 			break
@@ -144,14 +152,59 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 	}
 }
 
-func rowOf(state *stock.State, l *stock.Location, peers map[string]hub.Peer, lag time.Duration) row {
+// linked says which of the stores are connected, to whichever node.
+func linked(ctx context.Context, h Hub, rows []row) error {
+	codes := make([]string, len(rows))
+	for i := range rows {
+		codes[i] = rows[i].Code
+	}
+	peers, err := h.Peers(ctx, codes)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if peer, ok := peers[rows[i].Code]; ok {
+			rows[i].State, rows[i].Backlog, rows[i].Program = "online", peer.Backlog, peer.Program
+		}
+	}
+	return nil
+}
+
+// node is one node of the hub on the page.
+type node struct {
+	Address, Role, Position, Hash, Heard, Program string
+	Mark                                          mark
+}
+
+// nodesOf lists the hub's nodes; none where there can be only one.
+func nodesOf(h Hub, state *stock.State, here cluster.Status) (rows []node) {
+	members, ok := h.Members()
+	if !ok {
+		return nil
+	}
+	for _, n := range members.Nodes() {
+		one := node{Address: n.Address, Role: n.Mark.Role, Program: n.Mark.Program, Position: fmt.Sprintf("%d.%d", state.Incarnation(), n.Mark.Index),
+			Hash: fmt.Sprintf("%016x", n.Mark.Hash), Heard: span(h.Now().Sub(n.Heard)), Mark: up}
+		switch {
+		case n.ID == here.ID:
+			one.Heard = "this node"
+		case n.Heard.IsZero():
+			one = node{Address: n.Address, Role: "unknown", Heard: "never", Mark: unknown}
+		case h.Now().Sub(n.Heard) > nodeSilent:
+			one.Role, one.Mark = "was "+one.Role, silent
+		case !n.Votes:
+			one.Role += ", no vote yet"
+		}
+		rows = append(rows, one)
+	}
+	return rows
+}
+
+func rowOf(state *stock.State, l *stock.Location, lag time.Duration) row {
 	age := time.Duration(state.Age(l))*time.Millisecond + lag
 	one := row{Code: l.Code, Name: l.Name, State: "offline", Age: span(age), Mark: markOf(age, l.CaughtUp > 0)}
 	if n := len(l.Epochs); n > 0 {
 		one.Through = l.Epochs[n-1].Through.Sequence
-	}
-	if peer, ok := peers[l.Code]; ok {
-		one.State, one.Backlog, one.Program = "online", peer.Backlog, peer.Program
 	}
 	return one
 }

@@ -23,11 +23,12 @@ import (
 // central is a hub as the page sees it: a state that commands made, and who is
 // connected.
 type central struct {
-	board *hub.Board
-	state *stock.State
-	peers map[string]hub.Peer
-	lag   time.Duration
-	gone  error
+	board   *hub.Board
+	state   *stock.State
+	peers   map[string]hub.Peer
+	lag     time.Duration
+	gone    error
+	members cluster.Members
 }
 
 func newCentral(commands ...stock.Command) *central {
@@ -41,8 +42,11 @@ func (c *central) apply(commands ...stock.Command) {
 	c.board.Post(c.state.Freeze())
 }
 
-func (c *central) Board() *hub.Board                                  { return c.board }
-func (c *central) Peers(context.Context) (map[string]hub.Peer, error) { return c.peers, c.gone }
+func (c *central) Board() *hub.Board { return c.board }
+func (c *central) Peers(context.Context, []string) (map[string]hub.Peer, error) {
+	return c.peers, c.gone
+}
+func (c *central) Members() (cluster.Members, bool) { return c.members, c.members != nil }
 func (c *central) Status() cluster.Status {
 	return cluster.Status{ID: "n1", Role: "leader", LeaderID: "n1", Leads: true}
 }
