@@ -119,6 +119,9 @@ func run(ctx context.Context, settings config) error {
 		place.Dir, place.Machine, place.Log = filepath.Join(settings.Data, "raft"), machine, log
 		place.Fatal = func(err error) { // at once: what such a node does on its way down cannot be trusted
 			log.Error("the node stops", "err", err)
+			if errors.Is(err, cluster.ErrStartAgain) {
+				again(log)
+			}
 			os.Exit(1)
 		}
 		order, err := cluster.Open(place)
@@ -139,6 +142,16 @@ func run(ctx context.Context, settings config) error {
 	served := listen(ctx, settings, log, node)
 	cancel(served)
 	return errors.Join(node.Wait(), served)
+}
+
+// again replaces this program by itself. Where the system cannot, its service
+// manager does.
+func again(log *slog.Logger) {
+	self, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(self, os.Args, os.Environ())
+	}
+	log.Error("start again", "err", err)
 }
 
 // listen serves HTTP until ctx ends.

@@ -129,6 +129,8 @@ var (
 	ErrUnknown = errors.New("the entry may or may not be in the log: repeat it with the same id")
 	// ErrTooLarge: not proposed; no node will ever take it.
 	ErrTooLarge = errors.New("the entry is larger than the log takes")
+	// ErrStartAgain: the node stops, and is well after a new start.
+	ErrStartAgain = errors.New("start the node again")
 	// ErrBusy: not proposed; too many proposals wait for an answer.
 	ErrBusy = errors.New("too many proposals wait for the log: come back")
 )

@@ -104,7 +104,7 @@ func (d *driver) Restore(from io.ReadCloser) error {
 		err = fmt.Errorf("the snapshot was written at entry %d, and the state inside it is that of entry %d", index, at.Applied())
 	}
 	if d.restores++; err == nil && d.restores > maxRestores {
-		err = fmt.Errorf("%d snapshots came one after the other and no entry was applied: start the node again", d.restores)
+		err = fmt.Errorf("%d snapshots came one after the other and no entry was applied: %w", d.restores, ErrStartAgain)
 	}
 	if err != nil {
 		return d.fuse.blow(fmt.Errorf("restore snapshot: %w", err))

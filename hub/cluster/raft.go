@@ -41,6 +41,9 @@ type Config struct {
 	// Heartbeat is how long silence of the leader is borne before an election;
 	// zero: 1 s, or 50 ms for a node that is alone. Say 1 s before others join.
 	Heartbeat time.Duration
+	// CommitStall is how long a leader may lead with an entry before it and commit
+	// nothing, before the node stops; zero: 10 s.
+	CommitStall time.Duration
 	// Fatal is told once why the node cannot go on; it may return, and then the
 	// node answers nothing as done any more. nil: panic.
 	Fatal func(error)
@@ -58,6 +61,7 @@ func (c Config) withDefaults() Config {
 		c.Heartbeat = cmp.Or(c.Heartbeat, 50*time.Millisecond)
 	}
 	c.Heartbeat = cmp.Or(c.Heartbeat, time.Second)
+	c.CommitStall = cmp.Or(c.CommitStall, 10*time.Second)
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Fatal == nil {
 		c.Fatal = func(err error) { panic(err) }
@@ -110,6 +114,7 @@ type Raft struct {
 	port      *port // nil: no other node can reach this one
 	streams   *streams
 	heard     atomic.Pointer[map[string]heardOf] // by server id; the watch writes it
+	stall     time.Duration                      // CommitStall
 	log       *slog.Logger
 	api       string
 	program   string
@@ -126,7 +131,7 @@ func Open(config Config) (*Raft, error) {
 	config = config.withDefaults()
 	log := newBridge(config.Log)
 	r := &Raft{fuse: &fuse{fatal: config.Fatal}, slots: newSlots(), barriers: make(chan chan error), stopped: make(chan struct{}),
-		log: config.Log, api: config.API, program: config.Program}
+		stall: config.CommitStall, log: config.Log, api: config.API, program: config.Program}
 	r.heard.Store(&map[string]heardOf{})
 	r.driver = newDriver(config.Machine, r.fuse)
 	if machine, ok := config.Machine.(Answering); ok {

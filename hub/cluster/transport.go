@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -48,8 +49,9 @@ type filtered struct {
 // Consumer is where the library takes its requests from.
 func (f *filtered) Consumer() <-chan raft.RPC { return f.passed }
 
-// loop passes requests on until the node has stopped.
-func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, term func() uint64) {
+// loop passes requests on until the node has stopped. It tells kept of every
+// snapshot that it keeps away, and ends where that says so.
+func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, kept func() bool, term func() uint64) {
 	for {
 		select {
 		case rpc := <-f.NetworkTransport.Consumer():
@@ -57,6 +59,9 @@ func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, term func
 			if !ok || !stale(install) {
 				f.pass(rpc)
 				continue
+			}
+			if kept() {
+				return
 			}
 			// Success moves the leader on to the entries after the snapshot.
 			_, err := io.Copy(io.Discard, rpc.Reader)
@@ -104,4 +109,25 @@ func (r *Raft) stale(install *raft.InstallSnapshotRequest) bool {
 	var at raft.Log
 	err = r.folder.log.GetLog(install.LastLogIndex, &at)
 	return err == nil && at.Term == install.LastLogTerm
+}
+
+// maxStale bounds the useless snapshots that a leader sends here one after the
+// other while nothing is applied. A late or a repeated one comes alone; one after
+// the other means that this node refuses the entries behind them, because the
+// library still believes in a tail of the log that a snapshot has replaced.
+const maxStale = 8
+
+// keptAway counts them, and stops the node where they do not end.
+func (r *Raft) keptAway() func() bool {
+	count, applied := 0, uint64(0)
+	return func() bool {
+		if now := r.raft.AppliedIndex(); now != applied {
+			count, applied = 0, now
+		}
+		if count++; count < maxStale {
+			return false
+		}
+		_ = r.fuse.blow(fmt.Errorf("%d snapshots came one after the other that this node has no use for: %w", count, ErrStartAgain))
+		return true
+	}
 }

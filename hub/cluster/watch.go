@@ -117,17 +117,15 @@ func (r *Raft) watch() {
 	}
 }
 
-// commitStall is how long a leader may lead with an entry before it and commit
-// nothing: a hung transfer of leadership, or whatever else the library cannot
-// see. The others then elect one that can.
-const commitStall = 10 * time.Second
-
-// guardCommit watches over one proposal; Stop ends it.
+// guardCommit watches over one proposal; Stop ends it. A leader whose heartbeats
+// are answered and whose entries are not leads for ever and commits nothing: a
+// hung transfer of leadership, or whatever else the library cannot see. Once it
+// stops the others elect one that can.
 func (r *Raft) guardCommit() *time.Timer {
 	term, commit := r.raft.CurrentTerm(), r.raft.CommitIndex()
-	return time.AfterFunc(commitStall, func() {
+	return time.AfterFunc(r.stall, func() {
 		if r.raft.State() == raft.Leader && r.raft.CurrentTerm() == term && r.raft.CommitIndex() == commit {
-			_ = r.fuse.blow(fmt.Errorf("this node leads and has committed nothing for %v", commitStall))
+			_ = r.fuse.blow(fmt.Errorf("this node leads and has committed nothing for %v", r.stall))
 		}
 	})
 }
