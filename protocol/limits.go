@@ -1,5 +1,7 @@
 package protocol
 
+import "github.com/shelfsync/shelfsync/protocol/stock"
+
 // Every bound of the product stands here with its reason. A bound that only one
 // room needs is still here, so that one page answers "how large can it get?".
 const (
@@ -67,6 +69,11 @@ const (
 	MaxCommands = 4096
 	// MaxBulk bounds the catalogue rows or locations of one command.
 	MaxBulk = 1000
+	// MaxConflicts bounds the conflicts that the state remembers besides their 7
+	// days; apply keeps it, so its reason stands there.
+	MaxConflicts = stock.MaxConflicts
+	// MaxTasks bounds the open tasks of a location, likewise.
+	MaxTasks = stock.MaxTasks
 	// MaxEchoes bounds the echoes in one tick: one a second from every store.
 	MaxEchoes = 20_000
 )

@@ -48,10 +48,11 @@ const (
 	Stage
 	Unstage
 	CannotPick
+	Done // a task of the store
 	kinds
 )
 
-var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick"}
+var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick", "done"}
 
 func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
 
