@@ -152,6 +152,8 @@ const (
 	PageOperations = 20
 	// PageReservations bounds the open claims on the store's page.
 	PageReservations = 200
+	// PageTasks bounds the tasks on the store's page: what a shift can do.
+	PageTasks = 50
 	// EventRetryMS is how long a reader of events waits before it connects again.
 	EventRetryMS = 2000
 	// PageRefreshMS bounds how often the page reads itself again while events

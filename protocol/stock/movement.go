@@ -52,6 +52,9 @@ const (
 	kinds
 )
 
+// Kinds is how many kinds this build knows, NoKind included.
+const Kinds = int(kinds)
+
 var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick", "done"}
 
 func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
