@@ -38,6 +38,9 @@ const (
 	MaxPage = 1000
 	// DefaultPage is a page where the client names no limit.
 	DefaultPage = 100
+	// MaxFeedWaitSeconds bounds a long poll of the feed: below the minute after
+	// which proxies give up.
+	MaxFeedWaitSeconds = 30
 	// MaxHeaderBytes bounds the header of one HTTP request: tokens and traces fit many times.
 	MaxHeaderBytes = 16 << 10
 	// MaxConnections bounds open connections of one HTTP server; each costs
