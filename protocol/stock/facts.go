@@ -67,7 +67,11 @@ func (s *State) leftOver(l *Location, op *Operation, line *Line, r *Reservation,
 
 // questioned records a pick that no claim stood for.
 func (s *State) questioned(l *Location, op *Operation, record Conflict, remedy Remedy) OutcomeCode {
-	record.Location, record.Remedy, record.Cause = l.No, remedy, causeOf(op, ByOperation)
+	kind := ByOperation
+	if op.ID.Epoch == "" {
+		kind = ByDocument
+	}
+	record.Location, record.Remedy, record.Cause = l.No, remedy, causeOf(op, kind)
 	s.conflict(record)
 	if remedy == PickedAgain {
 		return PickedTwice
