@@ -56,6 +56,7 @@ func (a *Agent) load() error {
 		Item:  a.view.SetItem,
 		Level: a.view.SetLevel,
 		Claim: a.view.SetClaim,
+		Task:  a.view.SetTask,
 	})
 	if err != nil {
 		return fmt.Errorf("load base: %w", err)
@@ -132,6 +133,9 @@ func (a *Agent) keep(kept ledger.Kept) error {
 	case kept.Restart:
 		a.view.DropClaims()
 	}
+	if kept.Renew {
+		a.view.DropTasks()
+	}
 	for _, item := range kept.Items {
 		a.view.SetItem(item)
 	}
@@ -140,6 +144,9 @@ func (a *Agent) keep(kept ledger.Kept) error {
 	}
 	for _, claim := range kept.Claims {
 		a.view.SetClaim(claim)
+	}
+	for _, task := range kept.Tasks {
+		a.view.SetTask(task)
 	}
 	a.base = kept.Base
 	a.advance(kept.Through)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shelfsync/shelfsync/agent"
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
@@ -25,6 +26,7 @@ func TestAnyHistoryEndsWithOneTruth(t *testing.T) {
 			"deliver":   func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
 			"adjust":    func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
 			"claim":     w.touchClaim,
+			"do a task": w.doTask,
 			"undo":      w.undo,
 			"hand over": w.handOver,
 			"erp":       func(t *rapid.T) { w.correctSome(t, codes) },
@@ -36,6 +38,8 @@ func TestAnyHistoryEndsWithOneTruth(t *testing.T) {
 				w.items(stock.Item{Code: "cup", Stocked: true, Aliases: []stock.Alias{{Code: "six-pack", Factor: rapid.Int64Range(2, 6).Draw(t, "factor")}}},
 					stock.Item{Code: "postage", Stocked: rapid.Bool().Draw(t, "stocked")}, stock.Item{Code: "late", Stocked: true})
 			},
+			"elsewhere":     func(t *rapid.T) { w.stockElsewhere(rapid.SampledFrom(codes).Draw(t, "item")) },
+			"channel moves": w.moveClaim,
 			"connect": func(*rapid.T) {
 				if w.conn == nil || w.conn.closed {
 					w.connect()
@@ -95,6 +99,28 @@ func (w *world) touchClaim(t *rapid.T) {
 		r.Claim.Quantity = 1 + c.Quantity/2
 	}
 	w.record(r) // a step that the claim does not allow is refused
+}
+
+// doTask does one of the tasks that the store sees, or one that it does not.
+func (w *world) doTask(t *rapid.T) {
+	r := w.request()
+	r.Task = "99"
+	if tasks := w.agent.View().Tasks(); len(tasks) > 0 {
+		r.Task = fmt.Sprint(rapid.SampledFrom(tasks).Draw(t, "task").ID)
+	}
+	if err := w.record(r).Err; r.Task != "99" {
+		w.must(err)
+	}
+}
+
+// moveClaim lets the channel move what the store sees, here or elsewhere.
+func (w *world) moveClaim(t *rapid.T) {
+	claims := w.agent.View().Claims("")
+	if len(claims) == 0 {
+		return
+	}
+	c := rapid.SampledFrom(claims).Draw(t, "claim")
+	w.order(protocol.EncodeCommand(&stock.Step{ID: c.Reservation, Action: stock.Move, To: rapid.SampledFrom([]string{here, elsewhere}).Draw(t, "to")}))
 }
 
 // handOver sells what a reservation set aside, as a till does that scans the

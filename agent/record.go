@@ -19,6 +19,7 @@ type Request struct {
 	Operation   stock.Operation
 	Refers      []string // ids of operations of this ledger it refers to
 	Claim       *ClaimStep
+	Task        string                // id of the task that is done
 	Answer      func(Recorded) []byte // the body to give the till, kept with the operation
 }
 
@@ -55,6 +56,7 @@ type Answer struct {
 var (
 	ErrKeyReused     = errors.New("this idempotency key was used with another body")
 	ErrNotFound      = errors.New("no such reservation or operation here")
+	ErrNoTask        = errors.New("no such task is open here; it may be done already, or the hub has not told of it yet")
 	ErrAmbiguous     = errors.New("a part of a reservation names one of its lines")
 	ErrTooMuch       = errors.New("the reservation line has fewer units than that")
 	ErrReversed      = errors.New("the operation was reversed before")

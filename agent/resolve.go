@@ -17,6 +17,13 @@ func (a *Agent) resolve(request *Request, op *stock.Operation) error {
 		return a.resolveReverse(op)
 	case request.Claim != nil:
 		return a.resolveClaim(request.Claim, op)
+	case request.Task != "":
+		task, ok := a.view.Task(request.Task)
+		if !ok {
+			return ErrNoTask
+		}
+		op.Lines = []stock.Line{{Kind: stock.Done, Scanned: task.Item, Item: task.Item, Quantity: task.Quantity, Of: request.Task}}
+		return nil
 	}
 	op.Lines = append([]stock.Line(nil), op.Lines...)
 	for i := range op.Lines {

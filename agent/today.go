@@ -22,7 +22,7 @@ func (c *counters) count(op *stock.Operation, now time.Time) {
 	if day := now.Format(time.DateOnly); day != c.day {
 		c.day, c.today = day, Today{}
 	}
-	var seen [stock.CannotPick + 1]bool
+	var seen [stock.Kinds]bool
 	for i := range op.Lines {
 		seen[op.Lines[i].Kind] = true
 	}

@@ -84,6 +84,9 @@ func (w *world) same() {
 			w.t.Fatalf("item %s: the store sees none of %+v", code, level)
 		}
 	}
+	if have, want := fmt.Sprint(w.agent.View().Tasks()), fmt.Sprint(w.round(protocol.HubPosition{}, head.Epoch).Tasks); have != want {
+		w.t.Fatalf("the store sees the tasks\n%s\nthe hub has\n%s", have, want)
+	}
 	if have, want := w.claims(w.agent.View().Claims("")), w.claims(w.round(protocol.HubPosition{}, head.Epoch).Claims); have != want {
 		w.t.Fatalf("the store sees the claims\n%sthe hub has\n%s", have, want)
 	}

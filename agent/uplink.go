@@ -148,8 +148,8 @@ func (a *Agent) store(round *protocol.Round) error {
 			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
 		return nil
 	}
-	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart,
-		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes})
+	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
+		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks})
 	if err != nil {
 		return err
 	}

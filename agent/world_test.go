@@ -113,10 +113,20 @@ func (w *world) correct(item string, quantity stock.Quantity) {
 		Lines: []stock.Line{{Kind: stock.Adjust, Scanned: item, Quantity: quantity, Account: stock.Sellable, Reason: "opening"}}}}))
 }
 
+// stockElsewhere gives another location goods, so that claims may move there.
+func (w *world) stockElsewhere(item string) {
+	w.keys++
+	w.order(protocol.EncodeCommand(&stock.PutLocations{Locations: []stock.LocationFacts{{Code: elsewhere, State: stock.Open}}}),
+		protocol.EncodeCommand(&stock.Document{Source: "erp", Location: elsewhere, Operation: stock.Operation{Document: fmt.Sprint("D", w.keys),
+			Lines: []stock.Line{{Kind: stock.Adjust, Scanned: item, Quantity: 2 * stock.Unit, Account: stock.Sellable, Reason: "opening"}}}}))
+}
+
+const elsewhere = "W1"
+
 // reserve lets a channel claim units here, and confirm them.
 func (w *world) reserve(id, item string, quantity stock.Quantity) bool {
 	r := w.order(protocol.EncodeCommand(&stock.Reserve{ID: id, Channel: "web", Order: "O-" + id, Mode: stock.AllOrNothing, TTL: 1 << 40,
-		Lines: []stock.ReserveLine{{Item: item, Quantity: quantity, Candidates: []string{here}}}}))
+		Lines: []stock.ReserveLine{{Item: item, Quantity: quantity, Candidates: []string{here, elsewhere}}}}))
 	w.order(protocol.EncodeCommand(&stock.Step{ID: id, Action: stock.Confirm}))
 	return r[0].Code == stock.Accepted
 }
@@ -254,6 +264,13 @@ func (w *world) round(base protocol.HubPosition, epoch string) *protocol.Round {
 	for r, at := range w.hub.ClaimsSince(l, since) {
 		round.Claims = append(round.Claims, stock.StoreClaim{Reservation: r.ID, Line: at.Line, Channel: r.Channel, Order: r.Order,
 			Item: w.hub.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
+	}
+	tasksSince := since
+	if since < l.TasksHorizon() {
+		tasksSince, round.Renew = 0, true
+	}
+	for task := range l.TasksSince(tasksSince) {
+		round.Tasks = append(round.Tasks, task)
 	}
 	for _, o := range l.Outcomes {
 		if o.Index > since {

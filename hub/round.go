@@ -33,6 +33,13 @@ func roundSince(state *stock.State, l *stock.Location, epoch string, base protoc
 		round.Claims = append(round.Claims, stock.StoreClaim{Reservation: r.ID, Line: at.Line, Channel: r.Channel, Order: r.Order,
 			Item: state.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
 	}
+	tasksSince := since
+	if since < l.TasksHorizon() {
+		tasksSince, round.Renew = 0, true
+	}
+	for task := range l.TasksSince(tasksSince) {
+		round.Tasks = append(round.Tasks, task)
+	}
 	for _, o := range l.Outcomes {
 		if o.Index > since {
 			round.Outcomes = append(round.Outcomes, o)

@@ -237,3 +237,53 @@ func TestClaimsStartOverAfterTheHorizon(t *testing.T) {
 		t.Errorf("claims %+v", r.claims)
 	}
 }
+
+// A claim that gives way leaves its old store and reaches its new one; tasks come
+// with the round, and where one is done all that are open come again.
+func TestMovedClaimsAndTasksAreTold(t *testing.T) {
+	d := newReadyDesk(t)
+	here, there := newStore("S1", "pc"), newStore("S2", "pc")
+	atS1, atS2 := d.connect(here), d.connect(there)
+	d.do(delivery("1", "S1", "A", "B"))
+	d.do(delivery("2", "S2", "A"))
+	wanted := reserve("r", "S1", "A", 3)
+	wanted.Lines[0].Candidates = []string{"S1", "S2"}
+	d.do(wanted)
+	d.do(&stock.Step{ID: "r", Action: stock.Confirm})
+	d.do(reserve("b", "S1", "B", 1))
+	d.Offer()
+	sees1, sees2 := newReader(), newReader()
+	atS1.drain(t, sees1)
+	atS2.drain(t, sees2)
+	if len(sees1.claims) != 2 || len(sees2.claims) != 0 {
+		t.Fatalf("before: %v and %v", sees1.claims, sees2.claims)
+	}
+	say := func(lines ...stock.Line) []*protocol.Round {
+		t.Helper()
+		from := here.end()
+		operation, err := protocol.EncodeOperation(&stock.Operation{Incarnation: d.state().Incarnation(), Lines: lines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		here.operations = append(here.operations, operation)
+		here.at = append(here.at, protocol.Position{Sequence: from.Sequence + 1, Chain: protocol.NextChain(from.Chain, operation)})
+		atS1.say(here.batch(int(from.Sequence), int(here.end().Sequence)))
+		d.run()
+		d.Offer()
+		return atS1.rounds()
+	}
+	got := say(stock.Line{Kind: stock.CannotPick, Item: "A", Quantity: 3 * stock.Unit, Reservation: "r", ReservationLine: "1"},
+		stock.Line{Kind: stock.CannotPick, Item: "B", Quantity: stock.Unit, Reservation: "b", ReservationLine: "1"})
+	if len(got) != 1 || len(got[0].Tasks) != 2 || got[0].Renew || got[0].Tasks[0].Kind != stock.Recount || got[0].Tasks[0].Item != "A" {
+		t.Fatalf("the store hears %+v", got)
+	}
+	atS1.drain(t, sees1)
+	atS2.drain(t, sees2)
+	if len(sees1.claims) != 0 || sees2.claims["r/1"].State != stock.Confirmed {
+		t.Fatalf("after: %v and %v", sees1.claims, sees2.claims)
+	}
+	got = say(stock.Line{Kind: stock.Done, Of: "1"})
+	if len(got) != 1 || !got[0].Renew || len(got[0].Tasks) != 1 || got[0].Tasks[0].ID != 2 {
+		t.Fatalf("after one is done the store hears %+v", got)
+	}
+}

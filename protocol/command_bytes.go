@@ -37,11 +37,30 @@ func operationOrFault(b []byte) stock.Operation {
 func writeTick(f *fields, v *stock.Tick) {
 	f.int('e', v.Elapsed)
 	f.uint('t', v.Term)
-	f.objects('o', len(v.Echoes), func(i int, f *fields) {
-		f.str('l', v.Echoes[i].Location)
-		f.int('n', v.Echoes[i].Now)
-		f.uint('b', v.Echoes[i].Base)
+	writeEchoes(f, v.Echoes)
+}
+
+func writeEchoes(f *fields, echoes []stock.Echo) {
+	f.objects('o', len(echoes), func(i int, f *fields) {
+		f.str('l', echoes[i].Location)
+		f.int('n', echoes[i].Now)
+		f.uint('b', echoes[i].Base)
 	})
+}
+
+func readEchoes(r *reader) *stock.Echoes {
+	v := &stock.Echoes{}
+	r.fields(func(key byte) {
+		switch key {
+		case 't':
+			v.Term = r.uint()
+		case 'o':
+			r.list(MaxEchoes, func() { v.Echoes = append(v.Echoes, readEcho(r)) })
+		default:
+			r.unknown()
+		}
+	})
+	return v
 }
 
 func readTick(r *reader) *stock.Tick {
@@ -177,6 +196,7 @@ func writeStep(f *fields, v *stock.Step) {
 	f.str('l', v.Line)
 	f.int('q', int64(v.Quantity))
 	f.int('t', v.TTL)
+	f.str('w', v.To)
 }
 
 func readStep(r *reader) *stock.Step {
@@ -193,6 +213,8 @@ func readStep(r *reader) *stock.Step {
 			v.Quantity = stock.Quantity(r.int())
 		case 't':
 			v.TTL = r.int()
+		case 'w':
+			v.To = r.str(MaxText)
 		default:
 			r.unknown()
 		}

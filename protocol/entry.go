@@ -27,6 +27,7 @@ const (
 	commandItems
 	commandLocations
 	commandWriter
+	commandEchoes
 )
 
 // Errors of DecodeEntry. Each stops the node: it never guesses.
@@ -86,6 +87,11 @@ func EncodeCommand(c stock.Command) Command {
 			f.str('l', v.Location)
 			f.str('i', v.Installation)
 			f.bool('x', v.Replace)
+		})
+	case *stock.Echoes:
+		return command(commandEchoes, func(f *fields) {
+			f.uint('t', v.Term)
+			writeEchoes(f, v.Echoes)
 		})
 	}
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
@@ -207,6 +213,8 @@ func readBody(r *reader, kind uint64) stock.Command {
 		return readLocations(r)
 	case commandWriter:
 		return readWriter(r)
+	case commandEchoes:
+		return readEchoes(r)
 	}
 	r.fail(ErrCommandKind)
 	return nil

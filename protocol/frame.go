@@ -14,8 +14,9 @@ const Subprotocol = "shelfsync.v1"
 const FrameVersion = 1
 
 // FeatureLevel is the highest replicated feature level this build understands;
-// level 1 has the operation kinds from sale to cannot_pick.
-const FeatureLevel = 1
+// level 1 has the operation kinds from sale to cannot_pick, level 2 adds done
+// and settles conflicts.
+const FeatureLevel = 2
 
 // Frame is one of *Hello, *Welcome, *Append, *Ack, *Round, *Bye: six, and no more.
 // On the wire a frame is one byte for its type and a msgpack map.
@@ -86,12 +87,14 @@ type Round struct {
 	Part     uint64 // from 0
 	Last     bool
 	Restart  bool // claims start over: drop those that are not in this round
+	Renew    bool // tasks start over: drop those that are not in this round
 	Now      int64
 	Through  Position // this agent's watermark at Hub
 	Items    []stock.Item
 	Levels   []stock.StoreLevel
 	Claims   []stock.StoreClaim
 	Outcomes []stock.Outcome
+	Tasks    []stock.StoreTask
 }
 
 // Bye ends a connection with a reason, and when to come back.

@@ -222,6 +222,11 @@ func writeRound(f *fields, v *Round) {
 	})
 	f.objects('c', len(v.Claims), func(i int, f *fields) { writeStoreClaim(f, &v.Claims[i]) })
 	f.objects('o', len(v.Outcomes), func(i int, f *fields) { writeOutcome(f, &v.Outcomes[i]) })
+	f.bool('y', v.Renew)
+	f.objects('k', len(v.Tasks), func(i int, f *fields) {
+		f.uint('n', uint64(v.Tasks[i].ID))
+		writeTask(f, &v.Tasks[i].Task)
+	})
 }
 
 func readRound(r *reader) *Round {
@@ -248,6 +253,10 @@ func readRound(r *reader) *Round {
 			r.list(MaxRoundValues, func() { v.Claims = append(v.Claims, readStoreClaim(r)) })
 		case 'o':
 			r.list(MaxRoundValues, func() { v.Outcomes = append(v.Outcomes, readOutcome(r)) })
+		case 'y':
+			v.Renew = r.bool()
+		case 'k':
+			r.list(MaxRoundValues, func() { v.Tasks = append(v.Tasks, readStoreTask(r)) })
 		default:
 			r.unknown()
 		}

@@ -1,5 +1,7 @@
 package protocol
 
+import "github.com/shelfsync/shelfsync/protocol/stock"
+
 // Every bound of the product stands here with its reason. A bound that only one
 // room needs is still here, so that one page answers "how large can it get?".
 const (
@@ -36,6 +38,9 @@ const (
 	MaxPage = 1000
 	// DefaultPage is a page where the client names no limit.
 	DefaultPage = 100
+	// MaxFeedWaitSeconds bounds a long poll of the feed: below the minute after
+	// which proxies give up.
+	MaxFeedWaitSeconds = 30
 	// MaxHeaderBytes bounds the header of one HTTP request: tokens and traces fit many times.
 	MaxHeaderBytes = 16 << 10
 	// MaxConnections bounds open connections of one HTTP server; each costs
@@ -67,6 +72,11 @@ const (
 	MaxCommands = 4096
 	// MaxBulk bounds the catalogue rows or locations of one command.
 	MaxBulk = 1000
+	// MaxConflicts bounds the conflicts that the state remembers besides their 7
+	// days; apply keeps it, so its reason stands there.
+	MaxConflicts = stock.MaxConflicts
+	// MaxTasks bounds the open tasks of a location, likewise.
+	MaxTasks = stock.MaxTasks
 	// MaxEchoes bounds the echoes in one tick: one a second from every store.
 	MaxEchoes = 20_000
 )
@@ -145,6 +155,8 @@ const (
 	PageOperations = 20
 	// PageReservations bounds the open claims on the store's page.
 	PageReservations = 200
+	// PageTasks bounds the tasks on the store's page: what a shift can do.
+	PageTasks = 50
 	// EventRetryMS is how long a reader of events waits before it connects again.
 	EventRetryMS = 2000
 	// PageRefreshMS bounds how often the page reads itself again while events

@@ -6,6 +6,7 @@ const (
 	levelBytes   = 80 + MaxText
 	claimBytes   = 40 + 5*MaxText
 	outcomeBytes = 60 + 5*MaxText
+	taskBytes    = 60 + 4*MaxText
 	itemBytes    = 40 + 4*MaxText
 	aliasBytes   = 16 + MaxText
 )
@@ -14,7 +15,7 @@ const (
 // they are stored together or not at all. An empty round is one part.
 func (v *Round) Parts() []*Round {
 	var parts []*Round
-	head := Round{Hub: v.Hub, Restart: v.Restart, Now: v.Now, Through: v.Through}
+	head := Round{Hub: v.Hub, Restart: v.Restart, Renew: v.Renew, Now: v.Now, Through: v.Through}
 	const room = MaxFrameBytes - 8<<10
 	part, used := head, 0
 	grow := func(size int) {
@@ -40,6 +41,10 @@ func (v *Round) Parts() []*Round {
 	for i := range v.Outcomes {
 		grow(outcomeBytes)
 		part.Outcomes = append(part.Outcomes, v.Outcomes[i])
+	}
+	for i := range v.Tasks {
+		grow(taskBytes)
+		part.Tasks = append(part.Tasks, v.Tasks[i])
 	}
 	parts = append(parts, &part)
 	for i := range parts {

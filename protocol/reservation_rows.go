@@ -30,9 +30,9 @@ func readReservationRow(r *reader) (v stock.ReservationRow) {
 			v.Changed = r.uint()
 		case 'l':
 			r.list(len(r.left), func() {
-				claim, slot := readClaim(r)
+				claim, slot, aged := readClaim(r)
 				to.Lines = append(to.Lines, claim)
-				v.Slots = append(v.Slots, slot)
+				v.Slots, v.Aged = append(v.Slots, slot), append(v.Aged, aged)
 			})
 		default:
 			r.unknown()
@@ -41,7 +41,7 @@ func readReservationRow(r *reader) (v stock.ReservationRow) {
 	return v
 }
 
-func readClaim(r *reader) (c stock.Claim, slot uint32) {
+func readClaim(r *reader) (c stock.Claim, slot, aged uint32) {
 	r.fields(func(key byte) {
 		switch key {
 		case 'l':
@@ -64,11 +64,37 @@ func readClaim(r *reader) (c stock.Claim, slot uint32) {
 			c.Reason = r.str(MaxText)
 		case 'z':
 			slot = r.number32()
+		case 'f':
+			c.Confirmed = r.int()
+		case 'g':
+			c.Aged = r.bool()
+		case 'e':
+			aged = r.number32()
+		case 'v':
+			r.list(len(r.left), func() { c.Left = append(c.Left, readStay(r)) })
 		default:
 			r.unknown()
 		}
 	})
-	return c, slot
+	return c, slot, aged
+}
+
+func readStay(r *reader) (v stock.Stay) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'a':
+			v.Location = stock.LocationNo(r.number32())
+		case 'z':
+			v.Slot = r.number32()
+		case 'i':
+			v.Index = r.uint()
+		case 'w':
+			v.Reason = r.str(MaxText)
+		default:
+			r.unknown()
+		}
+	})
+	return v
 }
 
 func readException(r *reader) (v stock.ExceptionRow) {

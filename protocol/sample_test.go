@@ -38,6 +38,7 @@ var (
 	fullOperation = stock.Operation{Incarnation: 1 << 63, Seen: 90_001, At: 1_700_000_000_123, Receipt: "T2-000815", Till: "T2", Document: "DN-77",
 		Correlation: "4bf92f3577b34da6a3ce929d0e0e4736", Reverses: "S014.k3f9.121", Lines: []stock.Line{fullLine, {Kind: stock.Adjust, Item: "85123A", Quantity: -1}}}
 	fullOutcome = stock.Outcome{Epoch: "k3f9", Sequence: 123, Line: 2, Code: stock.LatePick, Text: "85123A", Index: 90_002}
+	fullTask    = stock.StoreTask{ID: 17, Task: stock.Task{Kind: stock.PutBack, Item: "85123A", Quantity: 2500, Reservation: "r1", Line: "2.1", Order: "4711", At: 77_000, Index: 90_002}}
 	fullFacts   = stock.LocationFacts{Code: "S014", Name: "Ghent", Region: "BE", GLN: "4012345000009", State: stock.Paused}
 )
 
@@ -54,7 +55,7 @@ func frames() []protocol.Frame {
 		&protocol.Round{Hub: hub, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
 			Levels:   []stock.StoreLevel{{Item: "85123A", Level: stock.Level{Sellable: -1, Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
 			Claims:   []stock.StoreClaim{{Reservation: "r1", Line: "2.1", Channel: "web", Order: "4711", Item: "85123A", Quantity: 2500, State: stock.Staged, Gone: true}},
-			Outcomes: []stock.Outcome{fullOutcome}},
+			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}},
 		&protocol.Bye{Code: protocol.ByeUpgradeHub, Text: "feature level 2", RetryMS: 60_000},
 	}
 }
@@ -66,11 +67,22 @@ func commands() []stock.Command {
 		&stock.Document{Source: "erp", Location: "S014", Operation: fullOperation},
 		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 1 << 31, Priority: -3, Split: true,
 			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 2500, Candidates: []string{"S014", "W1"}}, {Item: "POST", Quantity: 1}}},
-		&stock.Step{ID: "r1", Action: stock.Extend, Line: "2", Quantity: 500, TTL: 60_000},
+		&stock.Step{ID: "r1", Action: stock.Extend, Line: "2", Quantity: 500, TTL: 60_000, To: "W1"},
 		&stock.PutItems{Items: []stock.Item{fullItem, {Code: "POST"}}},
 		&stock.PutLocations{Locations: []stock.LocationFacts{fullFacts}},
 		&stock.AssignWriter{Location: "S014", Installation: "pc2", Replace: true},
+		&stock.Echoes{Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
 	}
+}
+
+// earlier are the formats whose golden files an earlier version wrote.
+func earlier() []format {
+	round := *frames()[4].(*protocol.Round)
+	round.Renew, round.Tasks = false, nil
+	step := *commands()[4].(*stock.Step)
+	step.To = ""
+	return []format{{"frame_round", &round, nil, frame},
+		{"entry_step", &stock.Entry{Wall: 1_700_000_000_456, Commands: []stock.Command{&step}}, nil, entry}}
 }
 
 func encodeOperation(t testing.TB, op *stock.Operation) []byte {
@@ -94,12 +106,31 @@ func sampleState(t testing.TB) *stock.State {
 		&stock.Document{Source: "erp", Location: "S014", Operation: stock.Operation{Document: "D1", Lines: []stock.Line{{Kind: stock.Adjust, Item: "85123A", Quantity: 9000, Account: stock.Sellable}}}},
 		&stock.Tick{Elapsed: 1000, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 500}}}, batch,
 		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 5, Priority: 1,
-			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 9000, Candidates: []string{"S014"}}}},
+			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 9000, Candidates: []string{"S014", "W1"}}}},
 		&stock.Step{ID: "r1", Action: stock.Confirm, Line: "1", Quantity: 500}}})
+	s.Apply(10, &stock.Entry{Commands: []stock.Command{
+		&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Open}}},
+		&stock.Document{Source: "erp", Location: "W1", Operation: stock.Operation{Document: "D2", Lines: []stock.Line{{Kind: stock.Adjust, Item: "85123A", Quantity: 9000, Account: stock.Sellable}}}},
+		&stock.Reserve{ID: "r2", Channel: "web", Order: "4712", Mode: stock.AllOrNothing, TTL: 900_000, CollectWithin: 5,
+			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 2000, Candidates: []string{"W1", "S014"}}}},
+		&stock.Step{ID: "r2", Action: stock.Confirm},
+		batchAfter(batch, stock.Operation{Incarnation: 7, Seen: 9, Lines: []stock.Line{{Kind: stock.Stage, Reservation: "r1", ReservationLine: "1.2"}}},
+			stock.Operation{Incarnation: 7, Seen: 9, Lines: []stock.Line{{Kind: stock.Sale, Item: "85123A", Quantity: 7600},
+				{Kind: stock.Stage, Reservation: "gone", ReservationLine: "1", Item: "85123A", Quantity: 1000}}}),
+		&stock.Tick{Elapsed: 1000, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 1000}}}}})
+	s.Apply(11, &stock.Entry{Commands: []stock.Command{&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Closed}}}}})
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// batchAfter continues the epoch of a batch.
+func batchAfter(b *stock.Batch, operations ...stock.Operation) *stock.Batch {
+	next := *b
+	next.After, next.Operations = b.End, operations
+	next.End = protocol.Position{Sequence: b.End.Sequence + uint64(len(operations)), Chain: chain(2)}
+	return &next
 }
 
 func snapshotOf(t testing.TB, s *stock.State) []byte {

@@ -18,8 +18,8 @@ import (
 // stock.State.Rows, each as kind, length and msgpack map, and an end row whose
 // body is the SHA-256 of every byte before it.
 const (
-	snapshotVersion       = 1
-	snapshotMinimumReader = 1
+	snapshotVersion       = 2 // 2: conflicts, tasks, places that claims have left
+	snapshotMinimumReader = 2
 	snapshotMagic         = "SSNP"
 )
 
@@ -35,6 +35,8 @@ const (
 	rowClaim
 	rowDocument
 	rowException
+	rowTask
+	rowConflict
 )
 
 // Errors of ReadSnapshot.

@@ -36,6 +36,7 @@ func writeRow(w *writer, row any) (kind byte) {
 			f.uint('a', uint64(v.Location))
 			f.uint('i', uint64(v.Item))
 			writeLevel(f, v.Level)
+			f.uint('m', uint64(v.Missing))
 			f.uint('x', v.Changed)
 		})
 		return rowLevel
@@ -43,14 +44,7 @@ func writeRow(w *writer, row any) (kind byte) {
 		w.object(func(f *fields) { writeReservationRow(f, &v) })
 		return rowReservation
 	case stock.ClaimRow:
-		w.object(func(f *fields) {
-			f.uint('a', uint64(v.Location))
-			f.uint('s', uint64(v.Slot))
-			f.uint('r', uint64(v.Reservation))
-			f.uint('l', uint64(v.Line))
-			f.bool('g', v.Gone)
-			f.uint('x', v.Changed)
-		})
+		w.object(func(f *fields) { writeClaimRow(f, &v) })
 		return rowClaim
 	case stock.DocumentRow:
 		w.object(func(f *fields) {
@@ -63,8 +57,23 @@ func writeRow(w *writer, row any) (kind byte) {
 	case stock.ExceptionRow:
 		w.object(func(f *fields) { writeException(f, &v) })
 		return rowException
+	case stock.TaskRow:
+		w.object(func(f *fields) { writeTaskRow(f, &v) })
+		return rowTask
+	case stock.ConflictRow:
+		w.object(func(f *fields) { writeConflict(f, &v) })
+		return rowConflict
 	}
 	panic(fmt.Sprintf("protocol: no bytes for row %T", row))
+}
+
+func writeClaimRow(f *fields, v *stock.ClaimRow) {
+	f.uint('a', uint64(v.Location))
+	f.uint('s', uint64(v.Slot))
+	f.uint('r', uint64(v.Reservation))
+	f.uint('l', uint64(v.Line))
+	f.bool('g', v.Gone)
+	f.uint('x', v.Changed)
 }
 
 func writeHeader(f *fields, v *stock.HeaderRow) {
@@ -74,9 +83,13 @@ func writeHeader(f *fields, v *stock.HeaderRow) {
 	f.uint('t', v.Term)
 	f.int('w', v.Now)
 	f.bool('c', v.Closed)
-	for i, n := range []uint32{v.NextItem, v.NextLocation, v.NextReservation, v.NextDocument, v.OldestDocument, v.NextExcepts} {
-		f.uint("123456"[i], uint64(n))
+	for i, n := range []uint32{v.NextItem, v.NextLocation, v.NextReservation, v.NextDocument, v.OldestDocument, v.NextExcepts, v.NextConflict, v.OldestConflict} {
+		f.uint("12345678"[i], uint64(n))
 	}
+	f.int('b', v.TermBegan)
+	f.uint('z', v.Horizon)
+	f.uint('r', v.Rule)
+	f.object('x', func(f *fields) { writeTotals(f, &v.Totals) })
 }
 
 func writeLocationRow(f *fields, v *stock.LocationRow) {
@@ -96,6 +109,8 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 	f.int('p', v.Opened)
 	f.uint('l', uint64(v.NextClaim))
 	f.uint('z', v.Horizon)
+	f.uint('k', uint64(v.NextTask))
+	f.uint('y', v.TaskHorizon)
 	f.uint('x', v.Changed)
 }
 
@@ -129,6 +144,15 @@ func writeReservationRow(f *fields, v *stock.ReservationRow) {
 		f.int('t', c.Since)
 		f.str('w', c.Reason)
 		f.uint('z', uint64(v.Slots[i]))
+		f.int('f', c.Confirmed)
+		f.bool('g', c.Aged)
+		f.uint('e', uint64(v.Aged[i]))
+		f.objects('v', len(c.Left), func(k int, f *fields) {
+			f.uint('a', uint64(c.Left[k].Location))
+			f.uint('z', uint64(c.Left[k].Slot))
+			f.uint('i', c.Left[k].Index)
+			f.str('w', c.Left[k].Reason)
+		})
 	})
 }
 
@@ -170,6 +194,10 @@ func readRow(kind byte, body []byte) (any, error) {
 		row = readDocumentRow(r)
 	case rowException:
 		row = readException(r)
+	case rowTask:
+		row = readTaskRow(r)
+	case rowConflict:
+		row = readConflictRow(r)
 	default:
 		return nil, ErrSnapshotRow
 	}
@@ -179,7 +207,7 @@ func readRow(kind byte, body []byte) (any, error) {
 func (r *reader) number32() uint32 { return uint32(r.uintMax(1<<32 - 1)) }
 
 func readHeader(r *reader) (v stock.HeaderRow) {
-	numbers := []*uint32{&v.NextItem, &v.NextLocation, &v.NextReservation, &v.NextDocument, &v.OldestDocument, &v.NextExcepts}
+	numbers := []*uint32{&v.NextItem, &v.NextLocation, &v.NextReservation, &v.NextDocument, &v.OldestDocument, &v.NextExcepts, &v.NextConflict, &v.OldestConflict}
 	r.fields(func(key byte) {
 		switch key {
 		case 'i':
@@ -194,8 +222,16 @@ func readHeader(r *reader) (v stock.HeaderRow) {
 			v.Now = r.int()
 		case 'c':
 			v.Closed = r.bool()
-		case '1', '2', '3', '4', '5', '6':
+		case '1', '2', '3', '4', '5', '6', '7', '8':
 			*numbers[key-'1'] = r.number32()
+		case 'b':
+			v.TermBegan = r.int()
+		case 'z':
+			v.Horizon = r.uint()
+		case 'r':
+			v.Rule = r.uint()
+		case 'x':
+			v.Totals = readTotals(r)
 		default:
 			r.unknown()
 		}
@@ -262,6 +298,10 @@ func readLocationRow(r *reader) (v stock.LocationRow) {
 			v.NextClaim = r.number32()
 		case 'z':
 			v.Horizon = r.uint()
+		case 'k':
+			v.NextTask = r.number32()
+		case 'y':
+			v.TaskHorizon = r.uint()
 		case 'x':
 			v.Changed = r.uint()
 		default:
@@ -296,6 +336,8 @@ func readLevelRow(r *reader) (v stock.LevelRow) {
 			v.Location = r.number32()
 		case 'i':
 			v.Item = r.number32()
+		case 'm':
+			v.Missing = r.number32()
 		case 'x':
 			v.Changed = r.uint()
 		default:

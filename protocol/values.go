@@ -155,3 +155,50 @@ func readOutcome(r *reader) (v stock.Outcome) {
 	})
 	return v
 }
+
+func writeTask(f *fields, v *stock.Task) {
+	f.uint('k', uint64(v.Kind))
+	f.str('i', v.Item)
+	f.int('q', int64(v.Quantity))
+	f.str('r', v.Reservation)
+	f.str('l', v.Line)
+	f.str('o', v.Order)
+	f.int('t', v.At)
+	f.uint('p', v.Index)
+}
+
+// readTask reads one field of a task, if key is one.
+func readTask(r *reader, key byte, v *stock.Task) bool {
+	switch key {
+	case 'k':
+		v.Kind = stock.TaskKind(r.uintMax(255))
+	case 'i':
+		v.Item = r.str(MaxText)
+	case 'q':
+		v.Quantity = stock.Quantity(r.int())
+	case 'r':
+		v.Reservation = r.str(MaxText)
+	case 'l':
+		v.Line = r.str(MaxText)
+	case 'o':
+		v.Order = r.str(MaxText)
+	case 't':
+		v.At = r.int()
+	case 'p':
+		v.Index = r.uint()
+	default:
+		return false
+	}
+	return true
+}
+
+func readStoreTask(r *reader) (v stock.StoreTask) {
+	r.fields(func(key byte) {
+		if key == 'n' {
+			v.ID = r.number32()
+		} else if !readTask(r, key, &v.Task) {
+			r.unknown()
+		}
+	})
+	return v
+}

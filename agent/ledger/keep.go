@@ -61,9 +61,13 @@ func (l *SQLite) setAbout(name string, value uint64) error {
 func (l *SQLite) clear(k *Kept) error {
 	tables := []string{}
 	if k.Rebase {
-		tables = append(tables, "level", "claim", "outcome")
-	} else if k.Restart {
+		tables = append(tables, "level", "claim", "outcome", "task")
+	}
+	if k.Restart {
 		tables = append(tables, "claim")
+	}
+	if k.Renew {
+		tables = append(tables, "task")
 	}
 	for _, table := range tables {
 		if err := l.exec("DELETE FROM " + table); err != nil {
@@ -100,7 +104,28 @@ func (l *SQLite) values(k *Kept) error {
 			return err
 		}
 	}
+	for i := range k.Tasks {
+		if err := l.task(&k.Tasks[i]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (l *SQLite) task(t *stock.StoreTask) error {
+	return l.exec("INSERT OR REPLACE INTO task (id, kind, item, quantity, reservation, line, order_id, at_ms, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		int64(t.ID), int64(t.Kind), t.Item, int64(t.Quantity), t.Reservation, t.Line, t.Order, t.At, int64(t.Index))
+}
+
+func (l *SQLite) loadTasks(visit func(stock.StoreTask)) error {
+	return l.query(func(row []driver.Value) error {
+		if visit != nil {
+			visit(stock.StoreTask{ID: uint32(row[0].(int64)), Task: stock.Task{Kind: stock.TaskKind(row[1].(int64)), Item: row[2].(string),
+				Quantity: stock.Quantity(row[3].(int64)), Reservation: row[4].(string), Line: row[5].(string), Order: row[6].(string),
+				At: row[7].(int64), Index: uint64(row[8].(int64))}})
+		}
+		return nil
+	}, "SELECT id, kind, item, quantity, reservation, line, order_id, at_ms, position FROM task ORDER BY id")
 }
 
 // claim keeps an open claim and drops one that ended or left.
@@ -153,11 +178,15 @@ func (l *SQLite) Load(v Visitor) error {
 	if err != nil {
 		return err
 	}
-	return l.query(func(row []driver.Value) error {
+	err = l.query(func(row []driver.Value) error {
 		if v.Claim != nil {
 			v.Claim(stock.StoreClaim{Reservation: row[0].(string), Line: row[1].(string), Channel: row[2].(string), Order: row[3].(string),
 				Item: row[4].(string), Quantity: stock.Quantity(row[5].(int64)), State: stock.ClaimState(row[6].(int64))})
 		}
 		return nil
 	}, "SELECT reservation, line, channel, order_id, item, quantity, state FROM claim ORDER BY reservation, line")
+	if err != nil {
+		return err
+	}
+	return l.loadTasks(v.Task)
 }

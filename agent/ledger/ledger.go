@@ -75,12 +75,14 @@ func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through
 type Kept struct {
 	Base     protocol.HubPosition
 	Through  protocol.Position
-	Rebase   bool // another incarnation: levels, claims and outcomes are void
+	Rebase   bool // another incarnation: levels, claims, outcomes and tasks are void
 	Restart  bool // claims start over
+	Renew    bool // tasks start over
 	Items    []stock.Item
 	Levels   []stock.StoreLevel
 	Claims   []stock.StoreClaim
 	Outcomes []stock.Outcome
+	Tasks    []stock.StoreTask
 }
 
 // Visitor receives the kept values; a nil function skips its kind.
@@ -88,6 +90,7 @@ type Visitor struct {
 	Item  func(stock.Item)
 	Level func(stock.StoreLevel)
 	Claim func(stock.StoreClaim)
+	Task  func(stock.StoreTask)
 }
 
 // Cursor is a place in the list of operations, newest first; 0 is its beginning.

@@ -22,6 +22,7 @@ type Memory struct {
 	items        map[string]stock.Item
 	levels       map[string]stock.StoreLevel
 	claims       map[[2]string]stock.StoreClaim
+	tasks        map[uint32]stock.StoreTask
 	outcomes     map[Place][]stock.Outcome
 	failed       error
 }
@@ -29,7 +30,7 @@ type Memory struct {
 // NewMemory is an empty ledger of an installation, in its first epoch.
 func NewMemory(installation, epoch string) *Memory {
 	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, items: map[string]stock.Item{},
-		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, outcomes: map[Place][]stock.Outcome{}}
+		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, tasks: map[uint32]stock.StoreTask{}, outcomes: map[Place][]stock.Outcome{}}
 }
 
 func (m *Memory) present() *EpochHead { return &m.epochs[len(m.epochs)-1] }
@@ -178,6 +179,12 @@ func (m *Memory) Keep(k Kept) error {
 	if k.Rebase || k.Restart {
 		m.claims = map[[2]string]stock.StoreClaim{}
 	}
+	if k.Rebase || k.Renew {
+		m.tasks = map[uint32]stock.StoreTask{}
+	}
+	for _, task := range k.Tasks {
+		m.tasks[task.ID] = task
+	}
 	for _, item := range k.Items {
 		m.items[item.Code] = item
 	}
@@ -214,6 +221,7 @@ func (m *Memory) Load(v Visitor) error {
 	visit(m.items, v.Item, cmp.Compare[string])
 	visit(m.levels, v.Level, cmp.Compare[string])
 	visit(m.claims, v.Claim, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	visit(m.tasks, v.Task, cmp.Compare[uint32])
 	return nil
 }
 

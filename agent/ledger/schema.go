@@ -16,8 +16,10 @@ var (
 	schema1 string
 	//go:embed schema_2.sql
 	schema2 string
+	//go:embed schema_3.sql
+	schema3 string
 
-	steps = []string{schema1, schema2} // to version 1, from 1 to 2
+	steps = []string{schema1, schema2, schema3} // to version 1, from 1 to 2, from 2 to 3
 )
 
 const applicationID = 0x53_48_4c_46 // "SHLF": another program's database is not taken for ours

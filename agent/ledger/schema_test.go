@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
@@ -88,6 +89,40 @@ func TestALedgerOfVersion1IsBroughtUpToDate(t *testing.T) {
 	}
 	if len(levels) != 1 || levels[0] != (stock.StoreLevel{Item: "A", Level: stock.Level{Sellable: 9}}) {
 		t.Fatalf("levels are %v", levels)
+	}
+}
+
+// version2.db was written by a program that knew version 2: three operations, a
+// level and a claim.
+func TestALedgerOfVersion2IsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	old, err := os.ReadFile("testdata/version2.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir)
+	if have, want := dump(t, l), golden(t); have != want {
+		t.Fatalf("have:\n%s\nwant:\n%s", have, want)
+	}
+	task := stock.StoreTask{ID: 1, Task: stock.Task{Kind: stock.Recount, Item: "A", Quantity: 1}}
+	if err := l.Keep(ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 51}, Tasks: []stock.StoreTask{task}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	defer l.Close()
+	var told []string
+	if err := l.Load(ledger.Visitor{Level: func(v stock.StoreLevel) { told = append(told, fmt.Sprint(v.Item, " ", v.Level.Sellable)) },
+		Claim: func(c stock.StoreClaim) { told = append(told, c.Reservation) }, Task: func(v stock.StoreTask) { told = append(told, v.Kind.String()) }}); err != nil {
+		t.Fatal(err)
+	}
+	if have := strings.Join(told, ", "); have != "A 0.007, r1, recount" || l.Head().Position.Sequence != 3 || l.Head().Base.Index != 51 {
+		t.Fatalf("it holds %s, head %+v", have, l.Head())
 	}
 }
 

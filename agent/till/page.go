@@ -39,8 +39,21 @@ type page struct {
 	Found      *api.StoreItem
 	Claims     []api.StoreReservation
 	MoreClaims int
+	Tasks      []pageTask
+	MoreTasks  int
 	Operations []pageOperation
 	RefreshMS  int
+}
+
+// pageTask is a task in a sentence. Its number belongs to one incarnation of the
+// hub, and so does the key of its button.
+type pageTask struct{ ID, Key, Order, Text string }
+
+// taskWords say what to do, with how many of what.
+var taskWords = map[string]string{
+	"recount":  "Count %[2]s: %[1]s could not be found.",
+	"put_back": "Put %[1]s of %[2]s back on the shelf: the order is over.",
+	"stage":    "Set %[1]s of %[2]s aside.",
 }
 
 // state is said by a colour, a mark and a word together.
@@ -120,6 +133,11 @@ func (p *page) read(t *till, a *agent.Agent) {
 	}
 	claims := a.View().Claims("")
 	p.MoreClaims = max(0, len(claims)-protocol.PageReservations)
+	list := todos(a.View())
+	p.MoreTasks = max(0, len(list)-protocol.PageTasks)
+	for _, one := range list[:len(list)-p.MoreTasks] {
+		p.Tasks = append(p.Tasks, pageTask{one.task.ID, fmt.Sprintf("page/%d/%s", a.Base().Incarnation, one.task.ID), one.task.Order, fmt.Sprintf(taskWords[one.task.Kind], one.task.Quantity, one.task.Item)})
+	}
 	p.Claims = storeReservations(claims[:len(claims)-p.MoreClaims])
 }
 

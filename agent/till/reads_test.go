@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/shelfsync/shelfsync/agent"
-	"github.com/shelfsync/shelfsync/agent/till"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
@@ -109,7 +108,7 @@ func TestReservationsAndTasks(t *testing.T) {
 	if got := strings.Join(ids, ","); got != "web-1 confirmed,web-2 staged,x0 held,x1 held,x2 held,x3 held,x4 held" {
 		t.Error(got)
 	}
-	var tasks api.Page[till.Task]
+	var tasks api.Page[api.Task]
 	if s.get("/v1/tasks", &tasks); len(tasks.Data) != 1 || tasks.Data[0].Reservation != "web-1" || tasks.Data[0].Order != "O-1" || tasks.Data[0].Kind != "stage" {
 		t.Errorf("%+v", tasks)
 	}
@@ -124,6 +123,44 @@ func TestReservationsAndTasks(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.web.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/v1/reservations"+path, nil))
 		s.problem(w, code)
+	}
+}
+
+// What the hub asks of the store is shown until a till says that it is done.
+func TestTasksOfTheHub(t *testing.T) {
+	s := open(t)
+	round := stocked()
+	round.Tasks = []stock.StoreTask{{ID: 3, Task: stock.Task{Kind: stock.Recount, Item: "22423", Quantity: stock.Unit, Reservation: "web-0", Line: "1"}},
+		{ID: 12, Task: stock.Task{Kind: stock.PutBack, Item: "22423", Quantity: 2 * stock.Unit, Reservation: "web-9", Line: "1.1", Order: "O-9"}}}
+	s.hear(round)
+	told := func() (all []string) {
+		for cursor := "first"; cursor != ""; {
+			var page api.Page[api.Task]
+			s.get("/v1/tasks?limit=1&cursor="+strings.TrimPrefix(cursor, "first"), &page)
+			for _, task := range page.Data {
+				all = append(all, task.ID+" "+task.Kind+" "+task.Reservation)
+			}
+			cursor = page.NextCursor
+		}
+		return all
+	}
+	if got := strings.Join(told(), ", "); got != "3 recount web-0, 12 put_back web-9,  stage web-1" {
+		t.Error(got)
+	}
+	s.reads(s.get("/", nil), "Count 22423: 1 could not be found.", "Put 2 of 22423 back on the shelf", `data-done="12" data-key="page/7/12"`)
+	first := s.record("/v1/tasks/12/done", "k", "")
+	if got := strings.Join(told(), ", "); got != "3 recount web-0,  stage web-1" {
+		t.Error(got)
+	}
+	if again := s.record("/v1/tasks/12/done", "k", ""); again.Operation != first.Operation {
+		t.Errorf("repeated, %s is %s", first.Operation, again.Operation)
+	}
+	for _, path := range []string{"/v1/tasks/12/done", "/v1/tasks/99/done", "/v1/tasks/x/done"} {
+		s.problem(s.post(path, "other", ""), api.CodeNotFound)
+	}
+	s.settle(protocol.Round{Renew: true, Tasks: round.Tasks[:1]})
+	if got := strings.Join(told(), ", "); got != "3 recount web-0,  stage web-1" {
+		t.Error(got)
 	}
 }
 

@@ -47,6 +47,7 @@ type act struct {
 	operation stock.Operation
 	refers    []string
 	claim     *agent.ClaimStep
+	task      string
 	field     func(line int) string // path in the body of a line of the operation
 }
 
@@ -62,7 +63,7 @@ func (t *till) record(ctx context.Context, a act) (*recordedOutput, error) {
 	a.operation.Correlation = serve.TraceID(ctx)
 	answer, err := t.Store.Record(ctx, &agent.Request{
 		Kind: a.kind, Key: key, Fingerprint: fingerprint(a.path, a.received),
-		Operation: a.operation, Refers: a.refers, Claim: a.claim, Answer: answerOf,
+		Operation: a.operation, Refers: a.refers, Claim: a.claim, Task: a.task, Answer: answerOf,
 	})
 	if err != nil {
 		return nil, t.notRecorded(ctx, err)
@@ -103,6 +104,7 @@ var refusals = []struct {
 }{
 	{agent.ErrKeyReused, api.CodeKeyReused, ""},
 	{agent.ErrNotFound, api.CodeNotFound, ""},
+	{agent.ErrNoTask, api.CodeNotFound, ""},
 	{agent.ErrReversed, api.CodeNotAllowed, ""},
 	{agent.ErrReferred, api.CodeNotAllowed, ""},
 	{agent.ErrNotReversible, api.CodeNotAllowed, ""},

@@ -28,19 +28,7 @@ type (
 	oneInput struct {
 		ID string `path:"id" maxLength:"256"`
 	}
-	tasksOutput struct{ Body api.Page[Task] }
 )
-
-// Task is something the store should do.
-type Task struct {
-	Kind        string       `json:"kind" enum:"stage" doc:"stage: set these units aside for the order"`
-	Reservation string       `json:"reservation" example:"web-20261124-0017"`
-	Line        string       `json:"line" example:"1"`
-	Order       string       `json:"order,omitempty" example:"O-100017"`
-	Channel     string       `json:"channel" example:"web"`
-	Item        string       `json:"item" example:"85123A"`
-	Quantity    api.Quantity `json:"quantity" example:"1"`
-}
 
 // steps are what a counter does with a claim.
 var steps = []struct {
@@ -62,7 +50,6 @@ func (t *till) routeReservations(s *serve.Server) {
 	one := read("/v1/reservations/{id}", "The open lines of one reservation")
 	one.Problems = append(one.Problems, api.CodeNotFound)
 	serve.Handle(s, one, t.claim)
-	serve.Handle(s, read("/v1/tasks", "Confirmed claims that wait to be set aside"), t.tasks)
 	for _, step := range steps {
 		route := posting("/v1/reservations/{id}/"+step.word, step.summary, "Without a line: every line that the step applies to.", api.CodeNotFound, api.CodeNotAllowed)
 		route.Tag = "reservations"
@@ -139,23 +126,6 @@ func storeReservations(claims []stock.StoreClaim) []api.StoreReservation {
 			Quantity: api.Of(c.Quantity), State: c.State.String()}
 	}
 	return out
-}
-
-func (t *till) tasks(ctx context.Context, in *claimsInput) (*tasksOutput, error) {
-	claims, err := t.claimsOf(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	claims = slices.DeleteFunc(claims, func(c stock.StoreClaim) bool { return c.State != stock.Confirmed })
-	claims, next, err := pageOfClaims(claims, in.Paging)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Task, len(claims))
-	for i, c := range claims {
-		out[i] = Task{Kind: "stage", Reservation: c.Reservation, Line: c.Line, Order: c.Order, Channel: c.Channel, Item: c.Item, Quantity: api.Of(c.Quantity)}
-	}
-	return &tasksOutput{api.Page[Task]{Data: out, NextCursor: next}}, nil
 }
 
 // pageOfClaims cuts one page out of claims in order. The cursor names the last

@@ -61,6 +61,7 @@ func New(config Config) *serve.Server {
 	t.measure()
 	t.routeOperations(s)
 	t.routeReservations(s)
+	t.routeTasks(s)
 	t.routeReads(s)
 	t.routePage(s)
 	return s

@@ -52,6 +52,8 @@ func Register(s *serve.Server, h Hub) {
 	r.locations(s)
 	r.availability(s)
 	r.reservations(s)
+	r.conflicts(s)
+	r.tasks(s)
 	r.movements(s)
 	r.levels(s)
 	r.journal(s)

@@ -11,7 +11,7 @@ import (
 
 func (r routes) fleet(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/agents", Tag: "fleet", Summary: "Every location's agent: link, backlog, age"}, r.listAgents)
-	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/exceptions", Tag: "fleet", Summary: "What waits for a person: parked lines, quarantined operations"}, r.exceptions)
+	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/exceptions", Tag: "fleet", Summary: "What waits for a person: parked lines, quarantined operations, set-aside goods that are missing, orders nobody collects"}, r.exceptions)
 }
 
 type agentsInput struct{ shapes.Paging }
@@ -99,6 +99,10 @@ func (r routes) exceptions(ctx context.Context, in *exceptionsInput) (*exception
 		}
 		if e.Code == stock.Parked {
 			shape.Line, shape.Item, shape.Movement, shape.Quantity = int64(e.Number), e.Line.Code(), e.Line.Kind.String(), shapes.Of(e.Line.Quantity)
+		}
+		if e.Code == stock.SetAsideMissing || e.Code == stock.AgedClaim {
+			shape.Item, shape.Quantity = e.Line.Item, shapes.Of(e.Line.Quantity)
+			shape.Reservation, shape.ReservationLine = e.Line.Reservation, e.Line.ReservationLine
 		}
 		out.Body.Data = append(out.Body.Data, shape)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
@@ -18,10 +19,10 @@ func (r routes) reservations(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/reservations", Tag: "reservations", Summary: "Remembered reservations, oldest first"}, r.listReservations)
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/reservations/{id}", Tag: "reservations", Summary: "The present record",
 		Problems: []shapes.Code{shapes.CodeNotFound}}, r.getReservation)
-	for _, action := range []stock.Action{stock.Confirm, stock.Release, stock.Extend, stock.Fulfil} {
+	for _, action := range []stock.Action{stock.Confirm, stock.Release, stock.Extend, stock.Fulfil, stock.Move} {
 		serve.Handle(s, serve.Route{Method: "POST", Path: "/v1/reservations/{id}/" + action.String(), Tag: "reservations",
 			Summary:  "A step of a reservation, or of a part of it: " + action.String(),
-			Problems: []shapes.Code{shapes.CodeNotFound, shapes.CodeNotAllowed, shapes.CodeWrongWriter}},
+			Problems: []shapes.Code{shapes.CodeNotFound, shapes.CodeNotAllowed, shapes.CodeWrongWriter, shapes.CodeShort}},
 			func(ctx context.Context, in *stepInput) (*reservationOutput, error) { return r.step(ctx, in, action) })
 	}
 }
@@ -85,6 +86,10 @@ func reservationShape(state *stock.State, at *stock.Reservation, position string
 		line := shapes.ReservationLine{Line: c.Line, Item: state.Item(c.Item).Code, Quantity: shapes.Of(c.Quantity), State: c.State.String(), Reason: c.Reason}
 		if c.Placed {
 			line.Location = state.LocationAt(c.Location).Code
+		}
+		for _, stay := range c.Left {
+			line.Moves = append(line.Moves, shapes.Stay{Location: state.LocationAt(stay.Location).Code, Reason: stay.Reason,
+				Position: positionAt(state.Incarnation(), stay.Index)})
 		}
 		switch shape.State {
 		case "", line.State:
@@ -176,6 +181,10 @@ func (r routes) step(ctx context.Context, in *stepInput, action stock.Action) (*
 		if in.Body.TTLSeconds > 0 {
 			command.TTL = in.Body.TTLSeconds * 1000
 		}
+		command.To = in.Body.Location
+	}
+	if action == stock.Move && command.To == "" {
+		return nil, shapes.Invalid(shapes.FieldError{Path: "body.location", Message: "is required: where the claim should move"})
 	}
 	result, index, err := r.do(ctx, command)
 	if err != nil {
@@ -184,13 +193,15 @@ func (r routes) step(ctx context.Context, in *stepInput, action stock.Action) (*
 	var problem *shapes.Problem
 	switch result.Code {
 	case stock.NotFound:
-		problem = shapes.NewProblem(shapes.CodeNotFound, "no such reservation or line: "+in.ID+" "+command.Line)
+		problem = shapes.NewProblem(shapes.CodeNotFound, "no such reservation, line or location: "+strings.TrimSpace(in.ID+" "+command.Line+" "+command.To))
 	case stock.NotAllowed:
 		problem = shapes.NewProblem(shapes.CodeNotAllowed, action.String()+" is not allowed in the present state")
 	case stock.WrongWriter:
 		problem = shapes.NewProblem(shapes.CodeWrongWriter, "a store's agent writes that location: it picks the goods itself")
 	case stock.TooMany:
-		problem = shapes.NewProblem(shapes.CodeNotAllowed, "the line cannot be split further: name a whole line")
+		problem = shapes.NewProblem(shapes.CodeNotAllowed, "the line cannot be split or moved further: name a whole line, or release and reserve anew")
+	case stock.ShortOf:
+		problem = shapes.NewProblem(shapes.CodeShort, command.To+" is not open or has not enough; nothing was moved")
 	default:
 		return &reservationOutput{200, r.record(result.Reservation, index)}, nil
 	}

@@ -214,6 +214,12 @@ func sentence(state *stock.State, e *stock.Exception) string {
 	if e.Code == stock.Parked {
 		return fmt.Sprintf("Parked at %s: %s of %s %s. Nobody knows this code yet.", at, e.Line.Kind, e.Line.Quantity, e.Line.Code())
 	}
+	switch e.Code {
+	case stock.SetAsideMissing:
+		return fmt.Sprintf("Missing at %s: %s %s of what is set aside (%s). Orders cannot be handed over.", at, e.Line.Quantity, e.Line.Item, e.Text)
+	case stock.AgedClaim:
+		return fmt.Sprintf("Not collected at %s: %s %s of reservation %s, %s.", at, e.Line.Quantity, e.Line.Item, e.Line.Reservation, e.Text)
+	}
 	what := e.Operation.String()
 	if e.Operation.Sequence == 0 {
 		what = "document " + e.Document

@@ -107,11 +107,12 @@ type Levels struct {
 // FeedLine is one change; kind says which of the other members is there.
 // A cursor the hub cannot serve from is answered with reset, then every value.
 type FeedLine struct {
-	Kind         string            `json:"kind" enum:"level,availability,reservation,outcome,reset,through" doc:"through: everything up to position has been sent"`
+	Kind         string            `json:"kind" enum:"level,availability,reservation,conflict,outcome,reset,through" doc:"through: everything up to position has been sent"`
 	Position     string            `json:"position" example:"7.918273"`
 	Reason       string            `json:"reason,omitempty" doc:"Why the feed was reset"`
 	Level        *Level            `json:"level,omitempty"`
 	Availability *AvailabilityLine `json:"availability,omitempty"`
 	Reservation  *Reservation      `json:"reservation,omitempty"`
+	Conflict     *Conflict         `json:"conflict,omitempty"`
 	Outcome      *Outcome          `json:"outcome,omitempty"`
 }

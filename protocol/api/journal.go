@@ -31,7 +31,7 @@ type OperationLine struct {
 type OperationRecord struct {
 	ID       string          `json:"id" example:"S014.k3f9.123"`
 	Sequence uint64          `json:"sequence"`
-	Kind     string          `json:"kind" enum:"sale,return,delivery,damage,adjustment,reverse,stage,unstage,pick,cannot_pick"`
+	Kind     string          `json:"kind" enum:"sale,return,delivery,damage,adjustment,reverse,stage,unstage,pick,cannot_pick,done"`
 	At       time.Time       `json:"at"`
 	Receipt  string          `json:"receipt,omitempty"`
 	Till     string          `json:"till,omitempty"`

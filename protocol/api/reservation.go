@@ -76,16 +76,18 @@ type ReservationLine struct {
 	Item     string   `json:"item" example:"85123A"`
 	Quantity Quantity `json:"quantity" example:"1"`
 	State    string   `json:"state" enum:"held,confirmed,staged,fulfilled,released,expired,short"`
-	Location string   `json:"location,omitempty" doc:"Where the goods are claimed; absent on a short line" example:"S014"`
+	Location string   `json:"location,omitempty" doc:"Where the goods are claimed, or were last; absent on a line that was short from the start" example:"S014"`
 	Reason   string   `json:"reason,omitempty" doc:"Why the line ended as it did"`
+	Moves    []Stay   `json:"moves,omitempty" doc:"Where the line stood before, oldest first"`
 }
 
 // Step is the body of every step of a reservation (confirm, release, extend,
-// fulfil; stage, unstage, pick, cannot_pick). Without a line it means all open lines.
+// fulfil, move; stage, unstage, pick, cannot_pick). Without a line it means all open lines.
 type Step struct {
 	Line       string   `json:"line,omitempty" example:"1"`
 	Quantity   Quantity `json:"quantity,omitzero" doc:"Only this part of the line" example:"1"`
 	TTLSeconds int64    `json:"ttl_s,omitempty" doc:"Only for extend: from now" example:"900"`
+	Location   string   `json:"location,omitempty" doc:"Only for move, and required there: where to" example:"S022"`
 }
 
 // Validate lists every fault.
@@ -97,6 +99,7 @@ func (s Step) Validate() []FieldError {
 		f.add("line", "is required with quantity")
 	}
 	f.between("ttl_s", s.TTLSeconds, 0, protocol.MaxHoldSeconds)
+	f.optional(f.code, "location", s.Location)
 	return f
 }
 

@@ -101,7 +101,7 @@ func TestAReservationIsNotSplitForEver(t *testing.T) {
 	if got := w.run([]string{"S1", "picks", "0.001", "HEART", "for", "r1", "line", "1"}); got[1] != "e1.1 late_pick line 1: HEART" {
 		t.Errorf("a pick of an indivisible line answers %v", got)
 	}
-	if got := w.run([]string{"show", "S1", "HEART"}); got[0] != "sellable 9.999, claimed 10, available -0.001" {
+	if got := w.run([]string{"show", "S1", "HEART"}); got[0] != "sellable 9.999, claimed 9.999, available 0" {
 		t.Errorf("the level is %v", got)
 	}
 }

@@ -41,12 +41,37 @@ func (s *State) Check() error {
 			delete(claims, key)
 		}
 	}
+	if err := s.checkSettled(); err != nil {
+		return err
+	}
 	if len(claims) > 0 {
 		return errors.New("an open claim stands at a level that does not exist")
 	}
 	for n, sum := range sums {
 		if sum != 0 {
 			return errors.New("movements of " + s.Item(ItemNo(n)).Code + " sum to " + sum.String() + ", not zero")
+		}
+	}
+	return nil
+}
+
+// checkSettled: nothing that is not set aside stands uncovered, and the open
+// claims of a level are those that it counts.
+func (s *State) checkSettled() error {
+	for l := range s.Locations() {
+		for item, level := range l.LevelsSince(0) {
+			if lacking := l.lacking(item); lacking > 0 && s.rule >= settled {
+				return errors.New("claims of " + lacking.String() + " " + s.Item(item).Code + " at " + l.Code + " stand uncovered and have not given way")
+			}
+			linked := Quantity(0)
+			l.eachClaim(item, func(ref claimRef) {
+				if r, ok := s.reservations.get(ref.reservation); ok && int(ref.line) < len(r.Lines) && r.Lines[ref.line].State.Open() && !ref.gone {
+					linked += r.Lines[ref.line].Quantity
+				}
+			})
+			if linked != level.Claims {
+				return errors.New("the open claims of " + s.Item(item).Code + " at " + l.Code + " sum to " + linked.String() + ", its level says " + level.Claims.String())
+			}
 		}
 	}
 	return nil

@@ -30,6 +30,11 @@
 //	on hand      sellable + damaged + return_pending
 //	movement     a fact that takes a quantity from one account to another
 //	reservation  a claim on units: held, confirmed, staged, then ended once
+//	conflict     claims exceed what a location has; settled by rule
+//	yield        to give way in a conflict: move, else be short
+//	move         what a claim does; goods transfer
+//	task         what a store should do: recount, put back
+//	exception    what needs a person
 //	pick         the fact that a claim's goods left; fulfilled is the state
 //	operation    what one store did at one moment: a basket, a delivery, a staging
 //	sequence     an operation's place in its epoch; chain proves which history

@@ -1,7 +1,6 @@
 package stock
 
 import (
-	"errors"
 	"iter"
 	"sort"
 )
@@ -16,6 +15,11 @@ type (
 		Closed                                    bool
 		NextItem, NextLocation, NextReservation   uint32
 		NextDocument, OldestDocument, NextExcepts uint32
+		NextConflict, OldestConflict              uint32
+		TermBegan                                 int64
+		Horizon                                   uint64
+		Rule                                      uint64 // 0: from before levels were settled
+		Totals                                    Totals
 	}
 	// ItemRow is one catalogue row and the outside accounts of its item.
 	ItemRow struct {
@@ -42,20 +46,23 @@ type (
 		Day, Opened  int64
 		NextClaim    uint32
 		Horizon      uint64
+		NextTask     uint32
+		TaskHorizon  uint64
 		Changed      uint64
 	}
 	// LevelRow is one level.
 	LevelRow struct {
 		Location, Item uint32
 		Level          Level
+		Missing        uint32 // number of its exception + 1
 		Changed        uint64
 	}
 	// ReservationRow is one reservation; Slots are its lines' places in their
-	// locations' claims.
+	// locations' claims, Aged the numbers of their exceptions + 1.
 	ReservationRow struct {
 		No          uint32
 		Reservation Reservation
-		Slots       []uint32
+		Slots, Aged []uint32
 		Changed     uint64
 	}
 	// ClaimRow is one place in a location's claims.
@@ -64,6 +71,17 @@ type (
 		Line                        uint16
 		Gone                        bool
 		Changed                     uint64
+	}
+	// TaskRow is one open task of a location.
+	TaskRow struct {
+		Location, No uint32
+		Task         Task
+		Changed      uint64
+	}
+	// ConflictRow is one remembered conflict.
+	ConflictRow struct {
+		No       uint32
+		Conflict Conflict
 	}
 	// DocumentRow is one remembered document id.
 	DocumentRow struct {
@@ -83,7 +101,8 @@ type (
 func (s *State) Rows() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		header := HeaderRow{s.index, s.incarnation, s.hash, s.term, s.now, s.closed, uint32(s.nextItem), uint32(s.nextLocation),
-			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException}
+			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException, s.nextConflict, s.oldestConflict, s.termBegan, s.horizon,
+			s.rule, s.totals}
 		_ = yield(header) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.otherRows(yield)
 	}
 }
@@ -109,17 +128,23 @@ func (s *State) locationRows(yield func(any) bool) bool {
 	for no, at := range s.locations.since(0) {
 		l := *at
 		row := LocationRow{no, l.LocationFacts, l.Installation, l.Epochs, l.Outcomes, l.CaughtUp, l.heard, l.day, l.opened,
-			l.nextClaim, l.horizon, s.locations.changedAt(no)}
+			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no)}
 		if !yield(row) {
 			return false
 		}
 		for item := range l.goods.since(0) {
-			if !yield(LevelRow{no, item, l.Level(ItemNo(item)), l.goods.changedAt(item)}) {
+			m, _ := l.margin.get(item)
+			if !yield(LevelRow{no, item, l.Level(ItemNo(item)), m.missing, l.goods.changedAt(item)}) {
 				return false
 			}
 		}
 		for slot, ref := range l.claims.since(0) {
 			if !yield(ClaimRow{no, slot, ref.reservation, ref.line, ref.gone, l.claims.changedAt(slot)}) {
+				return false
+			}
+		}
+		for n, task := range l.tasks.since(0) {
+			if !yield(TaskRow{no, n, *task, l.tasks.changedAt(n)}) {
 				return false
 			}
 		}
@@ -130,11 +155,11 @@ func (s *State) locationRows(yield func(any) bool) bool {
 func (s *State) reservationRows(yield func(any) bool) bool {
 	for no, at := range s.reservations.since(0) {
 		r := *at
-		slots := make([]uint32, len(r.Lines))
+		slots, aged := make([]uint32, len(r.Lines)), make([]uint32, len(r.Lines))
 		for i := range r.Lines {
-			slots[i] = r.Lines[i].slot
+			slots[i], aged[i] = r.Lines[i].slot, r.Lines[i].aged
 		}
-		if !yield(ReservationRow{no, *r, slots, s.reservations.changedAt(no)}) {
+		if !yield(ReservationRow{no, *r, slots, aged, s.reservations.changedAt(no)}) {
 			return false
 		}
 	}
@@ -149,6 +174,11 @@ func (s *State) otherRows(yield func(any) bool) bool {
 	}
 	for no, e := range s.exceptions.since(0) {
 		if !yield(ExceptionRow{no, *e}) {
+			return false
+		}
+	}
+	for no, c := range s.conflicts.since(0) {
+		if !yield(ConflictRow{no, *c}) {
 			return false
 		}
 	}
@@ -173,124 +203,4 @@ func (t *trie) entries() []trieEntry {
 	walk(t.root)
 	sort.Slice(entries, func(i, k int) bool { return entries[i].key < entries[k].key })
 	return entries
-}
-
-// ErrImage says that the rows of an image do not make a state.
-var ErrImage = errors.New("stock: image is not whole")
-
-// Loader builds a state aside from the rows of an image.
-type Loader struct {
-	state  State
-	header bool
-}
-
-// Add takes the next row, in the order of Rows.
-func (b *Loader) Add(row any) error {
-	s := &b.state
-	if h, ok := row.(HeaderRow); ok && !b.header {
-		b.header = true
-		s.index, s.incarnation, s.hash, s.term, s.now, s.closed = h.Index, h.Incarnation, h.Hash, h.Term, h.Now, h.Closed
-		s.nextItem, s.nextLocation, s.nextReservation = ItemNo(h.NextItem), LocationNo(h.NextLocation), h.NextReservation
-		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts
-		return nil
-	}
-	if !b.header {
-		return ErrImage
-	}
-	switch r := row.(type) {
-	case ItemRow:
-		return b.item(r)
-	case AliasRow:
-		*s.aliases.edit(0, s.nextAlias, 0) = aliasRow{ItemNo(r.Item), r.Factor}
-		s.aliasNo.put(0, r.Code, s.nextAlias)
-		s.nextAlias++
-	case LocationRow:
-		return b.location(r)
-	case LevelRow:
-		return b.level(r)
-	case ClaimRow:
-		l := s.LocationAt(LocationNo(r.Location))
-		if l == nil || r.Slot >= l.nextClaim {
-			return ErrImage
-		}
-		*l.claims.edit(0, r.Slot, r.Changed) = claimRef{r.Reservation, r.Line, r.Gone}
-	case ReservationRow:
-		return b.reservation(r)
-	case DocumentRow:
-		*s.documents.edit(0, r.No, 0) = documentRow{r.Key, r.Index, r.At}
-		s.documentNo.put(0, r.Key, r.No)
-	case ExceptionRow:
-		*s.exceptions.edit(0, r.No, r.Exception.Index) = r.Exception
-	default:
-		return ErrImage
-	}
-	return nil
-}
-
-func (b *Loader) item(r ItemRow) error {
-	s := &b.state
-	if r.No >= uint32(s.nextItem) {
-		return ErrImage
-	}
-	*s.items.edit(0, r.No, r.Changed) = r.Item
-	s.itemNo.put(0, r.Item.Code, r.No)
-	if r.Outside != [4]Quantity{} {
-		*s.outside.edit(0, r.No, r.Changed) = r.Outside
-	}
-	return nil
-}
-
-func (b *Loader) location(r LocationRow) error {
-	s := &b.state
-	if r.No >= uint32(s.nextLocation) {
-		return ErrImage
-	}
-	*s.locations.edit(0, r.No, r.Changed) = &Location{LocationFacts: r.Facts, No: LocationNo(r.No), Installation: r.Installation,
-		Epochs: r.Epochs, Outcomes: r.Outcomes, CaughtUp: r.CaughtUp, heard: r.Heard, day: r.Day, opened: r.Opened,
-		nextClaim: r.NextClaim, horizon: r.Horizon}
-	s.locationNo.put(0, r.Facts.Code, r.No)
-	return nil
-}
-
-func (b *Loader) level(r LevelRow) error {
-	l := b.state.LocationAt(LocationNo(r.Location))
-	if l == nil || r.Item >= uint32(b.state.nextItem) {
-		return ErrImage
-	}
-	*l.goods.edit(0, r.Item, r.Changed) = goods{r.Level.Sellable, r.Level.Claims}
-	if m := (margin{r.Level.Damaged, r.Level.ReturnPending, r.Level.InTransit, r.Level.Staged}); m != (margin{}) {
-		*l.margin.edit(0, r.Item, r.Changed) = m
-	}
-	return nil
-}
-
-func (b *Loader) reservation(row ReservationRow) error {
-	s := &b.state
-	if row.No >= s.nextReservation || len(row.Slots) != len(row.Reservation.Lines) {
-		return ErrImage
-	}
-	r := row.Reservation.clone()
-	r.no = row.No
-	for i, slot := range row.Slots {
-		r.Lines[i].slot = slot
-	}
-	*s.reservations.edit(0, row.No, row.Changed) = r
-	s.reservationNo.put(0, r.ID, row.No)
-	if r.Ended != 0 {
-		s.timers.set(timer{r.Ended + rememberMillis, row.No})
-	} else {
-		s.timers.set(timer{r.Deadline, row.No})
-	}
-	return nil
-}
-
-// Finish returns the state, if its rows make one that could have been applied.
-func (b *Loader) Finish() (*State, error) {
-	if !b.header {
-		return nil, ErrImage
-	}
-	if err := b.state.Check(); err != nil {
-		return nil, err
-	}
-	return &b.state, nil
 }

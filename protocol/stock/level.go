@@ -21,7 +21,10 @@ func (l Level) Available() Quantity { return l.Sellable - l.Claims }
 // goods and claims, few have anything else, so margin's pages stay absent.
 type goods struct{ sellable, claims Quantity }
 
-type margin struct{ damaged, returnPending, inTransit, staged Quantity }
+type margin struct {
+	damaged, returnPending, inTransit, staged Quantity
+	missing                                   uint32 // number of the exception set_aside_missing + 1
+}
 
 // Level is the level of an item at a location; zero where nothing ever was.
 func (l *Location) Level(item ItemNo) Level {
@@ -60,6 +63,9 @@ func (s *State) move(l *Location, item ItemNo, from, to Account, q Quantity) {
 func (s *State) book(l *Location, item ItemNo, account Account, q Quantity) {
 	if account.Inside() {
 		*s.cell(l, item, account) += q
+		if account == Sellable {
+			s.touch(l.No, item)
+		}
 	} else {
 		s.outside.edit(s.generation, uint32(item), s.index)[account-Supplier] += q
 	}

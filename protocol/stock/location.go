@@ -61,14 +61,14 @@ type Location struct {
 	margin     pages[margin]
 	claims     pages[claimRef]
 	nextClaim  uint32
-	horizon    uint64 // last change of a claim forgotten since
-}
+	horizon    uint64           // last change of a claim forgotten since
+	firstClaim pages[uint32]    // by item: a slot + 1 of its open claims
+	links      pages[claimLink] // by slot, of open claims
 
-// claimRef points from a location to a reservation line that is or was there.
-type claimRef struct {
-	reservation uint32
-	line        uint16
-	gone        bool // the claim moved elsewhere
+	tasks       pages[Task]
+	nextTask    uint32
+	openTasks   int
+	taskHorizon uint64 // last time a task ended
 }
 
 // unheardAge is the least age told for a location that no tick of this term has
@@ -144,13 +144,27 @@ func (s *State) putLocations(c *PutLocations) Result {
 			l = s.addLocation(facts.Code)
 		}
 		l = s.own(l.No)
+		closes := facts.State == Closed && l.State != Closed
 		l.LocationFacts = facts
 		s.note(uint64(l.No), uint64(facts.State))
 		s.noteText(facts.Name)
 		s.noteText(facts.Region)
 		s.noteText(facts.GLN)
+		if closes {
+			s.vacate(l)
+		}
 	}
 	return Result{Code: Accepted}
+}
+
+// vacate lets every claim at a closed location give way that is not set aside.
+func (s *State) vacate(l *Location) {
+	for item, g := range l.goods.since(0) {
+		if g.claims > 0 {
+			s.touch(l.No, ItemNo(item))
+		}
+	}
+	s.settle(Cause{Kind: ByClosing})
 }
 
 // AssignWriter makes an installation the writer of a location. Where another

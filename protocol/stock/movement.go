@@ -48,10 +48,14 @@ const (
 	Stage
 	Unstage
 	CannotPick
+	Done // a task of the store
 	kinds
 )
 
-var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick"}
+// Kinds is how many kinds this build knows, NoKind included.
+const Kinds = int(kinds)
+
+var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick", "done"}
 
 func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
 

@@ -32,7 +32,7 @@ type Line struct {
 	ReservationLine string
 	Reason          string
 	Approved        string // who approved it
-	Of              string // what it refers to: the sale of a return, a purchase order
+	Of              string // what it refers to: the sale of a return, a purchase order, a task
 }
 
 // Code is the item the line is about, as well as its writer knew it.
@@ -71,6 +71,8 @@ func (l *Line) Fault() string {
 		return "item code must have 1 to 64 printable characters"
 	case l.Kind.Claims() && l.Reservation == "":
 		return "a " + l.Kind.String() + " names its reservation"
+	case l.Kind == Done && l.Of == "":
+		return "done names its task"
 	case m.from != NoAccount && m.to == NoAccount && !oneOf(m.choice, l.Account):
 		return "a " + l.Kind.String() + " cannot use account " + l.Account.String()
 	}

@@ -20,16 +20,18 @@ type OutcomeCode uint8
 
 // Outcomes.
 const (
-	Parked       OutcomeCode = 1 + iota // nobody knows the item yet
-	Quarantined                         // kept with its bytes, without effect
-	Service                             // not stock: recorded, without effect
-	TooLate                             // the claim had ended: put the goods back
-	LatePick                            // goods left for a claim that had ended
-	PickedTwice                         // goods left again for a claim already fulfilled
-	NotConfirmed                        // set aside before an order stood behind it
+	Parked          OutcomeCode = 1 + iota // nobody knows the item yet
+	Quarantined                            // kept with its bytes, without effect
+	Service                                // not stock: recorded, without effect
+	TooLate                                // the claim had ended: put the goods back
+	LatePick                               // goods left for a claim that had ended
+	PickedTwice                            // goods left again for a claim already fulfilled
+	NotConfirmed                           // set aside before an order stood behind it
+	SetAsideMissing                        // exception only: less there than is set aside
+	AgedClaim                              // exception only: nobody collects it
 )
 
-var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed"}
+var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed", "set_aside_missing", "aged_claim"}
 
 func (c OutcomeCode) String() string { return nameOf(outcomeNames, int(c)) }
 
@@ -134,12 +136,13 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 		if line.Kind.Moves() {
 			code = s.applyMovement(l, op, i)
 		} else {
-			code = s.applyClaimFact(l, line)
+			code = s.applyFact(l, op, line)
 		}
 		if code != 0 {
 			s.outcome(l, op, Outcome{Line: i + 1, Code: code, Text: line.Code()}, result)
 		}
 	}
+	s.settle(causeOf(op, ByOperation))
 }
 
 func (s *State) faultAt(l *Location, op *Operation) string {
@@ -170,7 +173,7 @@ func (s *State) applyMovement(l *Location, op *Operation, i int) OutcomeCode {
 	if line.Reservation == "" || op.Reverses != "" || line.Kind != Pick && line.Kind != Sale {
 		return 0
 	}
-	return s.pick(l, line, no)
+	return s.pick(l, op, line, no)
 }
 
 // outcome is told to the journal, and kept for the store until acknowledged.
@@ -228,6 +231,7 @@ func (s *State) applyDocument(d *Document) Result {
 			s.outcome(l, &d.Operation, Outcome{Line: i + 1, Code: code, Text: line.Code()}, &result)
 		}
 	}
+	s.settle(causeOf(&d.Operation, ByDocument))
 	s.documentNo.put(s.generation, key, s.nextDocument)
 	*s.documents.edit(s.generation, s.nextDocument, s.index) = documentRow{key, s.index, s.now}
 	s.nextDocument++

@@ -60,9 +60,13 @@ type Claim struct {
 	Placed     bool // false: short from the start, Location means nothing
 	Candidates []LocationNo
 	Since      int64 // hub time ms of the last change of State
+	Confirmed  int64 // hub time ms of its confirmation; 0: never
 	Reason     string
+	Left       []Stay // where it stood before, oldest first
+	Aged       bool   // told to be waiting longer than CollectWithin
 
 	slot uint32 // in the location's claims
+	aged uint32 // number of its exception + 1; a part split off it has none
 }
 
 // Open reports whether any line still claims units.
@@ -101,43 +105,6 @@ func (s *State) Reservation(id string) (*Reservation, bool) {
 	return r, true
 }
 
-// place puts a new claim at its location and counts it there.
-func (s *State) place(r *Reservation, i int) {
-	c := &r.Lines[i]
-	if !c.Placed {
-		return
-	}
-	l := s.own(c.Location)
-	c.slot = l.nextClaim
-	l.nextClaim++
-	*l.claims.edit(s.generation, c.slot, s.index) = claimRef{reservation: r.no, line: uint16(i)}
-	s.count(l, c, 1)
-}
-
-// count adds (sign 1) or takes away (-1) an open claim from its level.
-func (s *State) count(l *Location, c *Claim, sign Quantity) {
-	if !c.State.Open() {
-		return
-	}
-	l.goods.edit(s.generation, uint32(c.Item), s.index).claims += sign * c.Quantity
-	if c.State == Staged {
-		l.margin.edit(s.generation, uint32(c.Item), s.index).staged += sign * c.Quantity
-	}
-	s.note(uint64(l.No), uint64(c.Item), uint64(c.State), uint64(sign*c.Quantity))
-}
-
-// turn moves a claim to another state, and ends its reservation with the last.
-func (s *State) turn(r *Reservation, i int, to ClaimState) {
-	c := &r.Lines[i]
-	l := s.own(c.Location)
-	l.claims.edit(s.generation, c.slot, s.index)
-	s.count(l, c, -1)
-	c.State, c.Since = to, s.now
-	s.count(l, c, 1)
-	s.note(uint64(r.no), uint64(i), uint64(to))
-	s.end(r)
-}
-
 // end notes when the last line of a reservation ended. Before the first tick
 // that is told as 1 ms, for 0 means open.
 func (s *State) end(r *Reservation) {
@@ -160,6 +127,13 @@ func (r *Reservation) divisible(i int) bool {
 	return len(r.Lines) < maxClaims && len(r.Lines[i].Line) < maxLineName
 }
 
+// mayYield reports whether the conflict rule may still split a part off line i.
+// It has room of its own, so that no channel's parts make a whole line yield
+// where some of its units are lacking.
+func (r *Reservation) mayYield(i int) bool {
+	return len(r.Lines) < 2*maxClaims && len(r.Lines[i].Line) < 2*maxLineName
+}
+
 // split cuts q units off line i as a line of its own and returns its place, so
 // that a partial step is a whole step of a smaller line.
 func (s *State) split(r *Reservation, i int, q Quantity) int {
@@ -171,7 +145,7 @@ func (s *State) split(r *Reservation, i int, q Quantity) int {
 		}
 	}
 	part.Line += "." + strconv.Itoa(parts)
-	part.Quantity = q
+	part.Quantity, part.aged = q, 0
 	l := s.own(part.Location)
 	s.count(l, &r.Lines[i], -1)
 	r.Lines[i].Quantity -= q
@@ -199,13 +173,22 @@ const rememberMillis = 7 * dayMillis
 // forget drops a reservation that ended long ago from every location.
 func (s *State) forget(no uint32, r *Reservation) {
 	for i := range r.Lines {
-		if c := &r.Lines[i]; c.Placed {
-			l := s.own(c.Location)
-			l.horizon = max(l.horizon, l.claims.changedAt(c.slot))
-			l.claims.clear(s.generation, c.slot)
+		c := &r.Lines[i]
+		for _, stay := range c.Left {
+			s.forgetClaim(stay.Location, stay.Slot)
+		}
+		if c.Placed {
+			s.forgetClaim(c.Location, c.slot)
 		}
 	}
+	s.horizon = max(s.horizon, s.reservations.changedAt(no))
 	s.reservationNo.remove(s.generation, r.ID)
 	s.reservations.clear(s.generation, no)
 	s.note(uint64(no))
+}
+
+func (s *State) forgetClaim(at LocationNo, slot uint32) {
+	l := s.own(at)
+	l.horizon = max(l.horizon, l.claims.changedAt(slot))
+	l.claims.clear(s.generation, slot)
 }

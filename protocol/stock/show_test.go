@@ -53,6 +53,9 @@ func (w *world) claims(r *stock.Reservation) (lines []string) {
 		if c.Placed {
 			text = strings.TrimSuffix(text, "nowhere") + "at " + w.state.LocationAt(c.Location).Code
 		}
+		for _, stay := range c.Left {
+			text += ", moved from " + w.state.LocationAt(stay.Location).Code + " (" + stay.Reason + ")"
+		}
 		if c.Reason != "" {
 			text += " (" + c.Reason + ")"
 		}
@@ -68,11 +71,17 @@ func (w *world) show(words []string) []string {
 		return w.showItems()
 	case "exceptions":
 		return w.showExceptions()
+	case "conflicts":
+		return w.showConflicts()
+	case "totals":
+		t := w.state.Totals()
+		return []string{fmt.Sprintf("%d claims gave way: %d moved, %d short; lost carts %s, oversold %s; %d late picks, %d picked twice",
+			t.Conflicts, t.Moved, t.Short, t.LostCarts, t.Oversold, t.LatePicks, t.PickedTwice)}
 	case "time":
 		return []string{fmt.Sprintf("%d ms of hub time", w.state.Now())}
 	case "outside":
 		return w.showOutside(words[1])
-	case "outcomes", "epochs", "age", "claims":
+	case "outcomes", "epochs", "age", "claims", "tasks":
 		l, ok := w.state.Location(words[1])
 		if !ok {
 			return []string{"no location " + words[1]}
@@ -135,11 +144,40 @@ func (w *world) showExceptions() (lines []string) {
 		if e.Document != "" {
 			from = "document " + e.Document
 		}
-		if e.Code == stock.Parked {
+		if e.Code == stock.SetAsideMissing || e.Code == stock.AgedClaim {
+			claim := ""
+			if e.Line.Reservation != "" {
+				claim = " of " + e.Line.Reservation + " line " + e.Line.ReservationLine
+			}
+			lines = append(lines, fmt.Sprintf("%s: %s %s at %s%s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, claim, e.Text))
+		} else if e.Code == stock.Parked {
 			lines = append(lines, fmt.Sprintf("parked: %s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code()))
 		} else {
 			lines = append(lines, fmt.Sprintf("quarantined: %s, %s, %d bytes kept", from, e.Text, len(e.Raw)))
 		}
+	}
+	return lines
+}
+
+func (w *world) showConflicts() (lines []string) {
+	for no, c := range w.state.ConflictsSince(0) {
+		code := func(l stock.LocationNo) string { return w.state.LocationAt(l).Code }
+		text := fmt.Sprintf("%d: %s line %s, %s %s", no+1, c.Reservation, c.Line, c.Quantity, w.state.Item(c.Item).Code)
+		if c.State != 0 {
+			text += " " + c.State.String()
+		}
+		text += fmt.Sprintf(" at %s: %s", code(c.Location), c.Remedy)
+		if c.Remedy == stock.Moved {
+			text += " to " + code(c.To)
+		}
+		text += ", by " + c.Cause.Kind.String()
+		if c.Cause.Operation.Sequence > 0 {
+			text += " " + c.Cause.Operation.String()
+		}
+		if c.Cause.Document != "" {
+			text += " " + c.Cause.Document
+		}
+		lines = append(lines, text)
 	}
 	return lines
 }
@@ -172,7 +210,19 @@ func (w *world) showLocation(l *stock.Location, what string) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%d ms", w.state.Age(l)))
 	case "claims":
 		for r, at := range w.state.ClaimsSince(l, 0) {
-			lines = append(lines, fmt.Sprintf("%s line %s: %s %s", r.ID, at.Line, at.Quantity, at.State))
+			text := fmt.Sprintf("%s line %s: %s %s", r.ID, at.Line, at.Quantity, at.State)
+			if at.Gone {
+				text = fmt.Sprintf("%s line %s: gone", r.ID, at.Line)
+			}
+			lines = append(lines, text)
+		}
+	case "tasks":
+		for t := range l.TasksSince(0) {
+			text := fmt.Sprintf("task %d: %s %s %s", t.ID, t.Kind, t.Quantity, t.Item)
+			if t.Reservation != "" {
+				text += fmt.Sprintf(", of %s line %s", t.Reservation, t.Line)
+			}
+			lines = append(lines, text)
 		}
 	}
 	return lines

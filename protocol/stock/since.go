@@ -69,6 +69,17 @@ func (s *State) ClaimsSince(l *Location, index uint64) iter.Seq2[*Reservation, C
 // ClaimsHorizon is the last change that ClaimsSince can no longer tell of.
 func (l *Location) ClaimsHorizon() uint64 { return l.horizon }
 
+// ConflictsSince yields the conflicts that were settled after index, oldest
+// first, with their numbers.
+func (s *State) ConflictsSince(index uint64) iter.Seq2[uint32, *Conflict] {
+	return s.conflicts.since(index)
+}
+
+// ConflictsFrom yields the remembered conflicts from a number on, oldest first.
+func (s *State) ConflictsFrom(from uint32) iter.Seq2[uint32, *Conflict] {
+	return s.conflicts.from(from)
+}
+
 // ItemsSince yields the catalogue rows that changed after index.
 func (s *State) ItemsSince(index uint64) iter.Seq2[ItemNo, *Item] {
 	return func(yield func(ItemNo, *Item) bool) {
@@ -82,7 +93,7 @@ func (s *State) ItemsSince(index uint64) iter.Seq2[ItemNo, *Item] {
 
 // Changed is the index of the last change that a round to this location tells.
 func (s *State) Changed(l *Location) uint64 {
-	newest := max(l.goods.newest, l.claims.newest, s.items.newest)
+	newest := max(l.goods.newest, l.claims.newest, l.tasks.newest, l.taskHorizon, s.items.newest)
 	for i := range l.Epochs {
 		newest = max(newest, l.Epochs[i].Changed)
 	}

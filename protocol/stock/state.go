@@ -39,7 +39,7 @@ type Entry struct {
 }
 
 // Command is one of *Found, *Tick, *Batch, *Document, *Reserve, *Step,
-// *PutItems, *PutLocations, *AssignWriter.
+// *PutItems, *PutLocations, *AssignWriter, *Echoes.
 type Command any
 
 // Found gives a new cluster its incarnation. Later ones are ignored.
@@ -53,8 +53,11 @@ type State struct {
 	incarnation uint64
 	hash        uint64
 	term        uint64
-	now         int64 // hub time, ms
-	closed      bool  // only the catalogue creates items
+	termBegan   int64  // hub time of the first tick of the term
+	now         int64  // hub time, ms
+	closed      bool   // only the catalogue creates items
+	rule        uint64 // the conflict rule that every level has been settled by
+	horizon     uint64 // last change of anything forgotten since
 
 	items    pages[Item]
 	itemNo   trie
@@ -78,14 +81,20 @@ type State struct {
 	documentNo                   trie
 	oldestDocument, nextDocument uint32
 
-	exceptions    pages[Exception]
-	nextException uint32
+	exceptions     pages[Exception]
+	nextException  uint32
+	openExceptions int
 
-	timers timers
+	conflicts                    pages[Conflict]
+	oldestConflict, nextConflict uint32
+	totals                       Totals
+
+	timers  timers
+	touched []placeKey // levels to settle; empty between commands
 }
 
 // NewState is the state before the first entry of a log.
-func NewState() *State { return &State{} }
+func NewState() *State { return &State{rule: settled} }
 
 // Apply takes the entry at index and gives one result for each of its commands.
 // It panics on a command it does not know: a node that cannot understand the
@@ -99,6 +108,7 @@ func (s *State) Apply(index uint64, entry *Entry) []Result {
 	results := make([]Result, len(entry.Commands))
 	for i, command := range entry.Commands {
 		results[i] = s.apply(command)
+		s.settle(Cause{}) // nothing but an operation, a document or a closing leaves claims uncovered
 		s.note(uint64(results[i].Code))
 	}
 	return results
@@ -122,6 +132,8 @@ func (s *State) apply(command Command) Result {
 		return s.putLocations(c)
 	case *AssignWriter:
 		return s.assignWriter(c)
+	case *Echoes:
+		return s.echoes(c)
 	case *Found:
 		if s.incarnation != 0 {
 			return Result{Code: Repeated}
@@ -137,7 +149,7 @@ func (s *State) apply(command Command) Result {
 // write. It costs a copied header; pages are copied later, when they change.
 func (s *State) Freeze() *State {
 	frozen := *s
-	frozen.timers = nil
+	frozen.timers, frozen.touched = nil, nil
 	s.generation++
 	return &frozen
 }
@@ -154,10 +166,17 @@ func (s *State) Hash() uint64 { return s.hash }
 // Now is hub time in ms: the sum of all ticks.
 func (s *State) Now() int64 { return s.now }
 
+// Term is the term of the last tick.
+func (s *State) Term() uint64 { return s.term }
+
+// Horizon is the last change of a reservation or conflict that is forgotten: who
+// asks for changes since before it has to start over.
+func (s *State) Horizon() uint64 { return s.horizon }
+
 // Sizes counts what the state holds, for metrics and pages.
-type Sizes struct{ Items, Locations, Reservations, Documents, Exceptions int }
+type Sizes struct{ Items, Locations, Reservations, Documents, Exceptions, Conflicts int }
 
 // Sizes counts what the state holds.
 func (s *State) Sizes() Sizes {
-	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, int(s.nextException)}
+	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, s.openExceptions, int(s.nextConflict - s.oldestConflict)}
 }

@@ -9,9 +9,10 @@ const (
 	Release
 	Extend
 	Fulfil // the pick of a location whose writer is not an agent
+	Move   // to a location that the channel names
 )
 
-var actions = []string{"", "confirm", "release", "extend", "fulfil"}
+var actions = []string{"", "confirm", "release", "extend", "fulfil", "move"}
 
 func (a Action) String() string { return nameOf(actions, int(a)) }
 
@@ -33,6 +34,7 @@ var transitions = map[Action]transition{
 	Release: {from: []ClaimState{Held, Confirmed, Staged}, done: []ClaimState{Released}, to: Released},
 	Extend:  {from: []ClaimState{Held}, to: Held},
 	Fulfil:  {from: []ClaimState{Held, Confirmed, Staged}, done: []ClaimState{Fulfilled}, to: Fulfilled},
+	Move:    {from: []ClaimState{Held, Confirmed}},
 }
 
 // Step acts on a reservation: on all its lines, on one, or on a part of one.
@@ -43,6 +45,7 @@ type Step struct {
 	Line     string   // empty: every line
 	Quantity Quantity // 0: all of the line
 	TTL      int64    // extend: hub time ms from now
+	To       string   // move: the location's code
 }
 
 func (s *State) step(c *Step) Result {
@@ -60,17 +63,8 @@ func (s *State) step(c *Step) Result {
 	case len(todo) == 0:
 		return Result{Code: Repeated, Reservation: r.clone()}
 	}
-	if c.Action == Fulfil {
-		for _, i := range todo {
-			if s.LocationAt(r.Lines[i].Location).Installation != "" {
-				return Result{Code: WrongWriter, Reservation: r.clone()}
-			}
-		}
-	}
-	for _, i := range todo {
-		if c.Quantity > 0 && c.Quantity < r.Lines[i].Quantity && !r.divisible(i) {
-			return Result{Code: TooMany, Reservation: r.clone()}
-		}
+	if code := s.hinders(r, c, todo); code != Accepted {
+		return Result{Code: code, Reservation: r.clone()}
 	}
 	r = s.ownReservation(no)
 	if c.Action == Extend {
@@ -83,12 +77,78 @@ func (s *State) step(c *Step) Result {
 		if c.Quantity > 0 && c.Quantity < r.Lines[i].Quantity {
 			i = s.split(r, i, c.Quantity)
 		}
-		if c.Action == Fulfil {
-			s.move(s.own(r.Lines[i].Location), r.Lines[i].Item, Sellable, Customer, r.Lines[i].Quantity)
-		}
-		s.turn(r, i, transitions[c.Action].to)
+		s.act(r, i, c)
 	}
 	return Result{Code: Accepted, Reservation: r.clone()}
+}
+
+// act takes one whole line through a step.
+func (s *State) act(r *Reservation, i int, c *Step) {
+	line := &r.Lines[i]
+	switch {
+	case c.Action == Move:
+		to, _ := s.Location(c.To)
+		s.relocate(r, i, to.No, movedByChannel)
+		return
+	case c.Action == Fulfil:
+		s.move(s.own(line.Location), line.Item, Sellable, Customer, line.Quantity)
+	case c.Action == Release && line.State == Staged:
+		s.addTask(line.Location, s.taskOf(PutBack, r, i, line.Quantity))
+	}
+	s.turn(r, i, transitions[c.Action].to)
+}
+
+// hinders says why a step cannot be taken, or Accepted. A step is taken whole.
+func (s *State) hinders(r *Reservation, c *Step, todo []int) Code {
+	for _, i := range todo {
+		if c.Action == Fulfil && s.LocationAt(r.Lines[i].Location).Installation != "" {
+			return WrongWriter
+		}
+		if c.Quantity > 0 && c.Quantity < r.Lines[i].Quantity && !r.divisible(i) {
+			return TooMany
+		}
+	}
+	if c.Action == Move {
+		return s.hindersMove(r, c, todo)
+	}
+	return Accepted
+}
+
+const (
+	movedByChannel = "channel"
+	// maxStays bounds the places that one claim has left: far more moves than the
+	// rule makes, and a channel that needs them releases and reserves anew.
+	maxStays = 16
+)
+
+// hindersMove: the place must be open, have enough for all lines together, and
+// not be one where the goods of the claim could not be found.
+func (s *State) hindersMove(r *Reservation, c *Step, todo []int) Code {
+	to, ok := s.Location(c.To)
+	if !ok {
+		return NotFound
+	}
+	p := &placing{state: s, taken: map[placeKey]Quantity{}}
+	for _, i := range todo {
+		line := &r.Lines[i]
+		q := line.Quantity
+		if c.Quantity > 0 {
+			q = c.Quantity
+		}
+		if len(line.Left) >= maxStays {
+			return TooMany
+		}
+		for _, stay := range line.Left {
+			if stay.Location == to.No && stay.Reason == ByCannotPick.reason() {
+				return NotAllowed
+			}
+		}
+		if p.free(to.No, line.Item) < q {
+			return ShortOf
+		}
+		p.taken[placeKey{to.No, line.Item}] += q
+	}
+	return Accepted
 }
 
 func (s *State) stepLines(r *Reservation, c *Step) (todo []int, done, found bool) {
@@ -101,6 +161,8 @@ func (s *State) stepLines(r *Reservation, c *Step) (todo []int, done, found bool
 		found = true
 		switch {
 		case c.Quantity > line.Quantity:
+		case c.Action == Move && in(row.from, line.State) && s.LocationAt(line.Location).Code == c.To:
+			done = true
 		case in(row.from, line.State):
 			todo = append(todo, i)
 		case in(row.done, line.State):
@@ -117,93 +179,4 @@ func in(set []ClaimState, state ClaimState) bool {
 		}
 	}
 	return false
-}
-
-// pick ends a claim whose goods a store has just handed over. The goods have
-// moved already: a fact is never refused, only questioned.
-func (s *State) pick(l *Location, line *Line, item ItemNo) OutcomeCode {
-	no, ok := s.reservationNo.get(line.Reservation)
-	if !ok {
-		return LatePick
-	}
-	r, _ := s.reservations.get(no)
-	if i := claimOf(r, line.ReservationLine, item, l.No); i >= 0 && (line.Quantity >= r.Lines[i].Quantity || r.divisible(i)) {
-		r = s.ownReservation(no)
-		if line.Quantity < r.Lines[i].Quantity {
-			i = s.split(r, i, line.Quantity)
-		}
-		s.turn(r, i, Fulfilled)
-		return 0
-	}
-	for i := range r.Lines {
-		if r.Lines[i].Item == item && r.Lines[i].State == Fulfilled && (line.ReservationLine == "" || line.ReservationLine == r.Lines[i].Line) {
-			return PickedTwice
-		}
-	}
-	return LatePick
-}
-
-// claimOf finds the open line a store means: named, or else of that item, here
-// before elsewhere. -1: none.
-func claimOf(r *Reservation, name string, item ItemNo, here LocationNo) int {
-	best := -1
-	for i := range r.Lines {
-		c := &r.Lines[i]
-		if !c.State.Open() || c.Item != item || name != "" && name != c.Line {
-			continue
-		}
-		if c.Location == here {
-			return i
-		}
-		if best < 0 {
-			best = i
-		}
-	}
-	return best
-}
-
-// applyClaimFact books what a store did about a claim without moving goods.
-func (s *State) applyClaimFact(l *Location, line *Line) OutcomeCode {
-	no, ok := s.reservationNo.get(line.Reservation)
-	if !ok {
-		return TooLate
-	}
-	from, to := Confirmed, Staged
-	if line.Kind == Unstage {
-		from, to = Staged, Confirmed
-	}
-	r, _ := s.reservations.get(no)
-	code := TooLate
-	for i := range r.Lines {
-		c := &r.Lines[i]
-		if c.Location != l.No || line.ReservationLine != "" && c.Line != line.ReservationLine {
-			continue
-		}
-		switch {
-		case line.Kind == CannotPick && c.State.Open():
-			s.cannotPick(no, i)
-			return 0
-		case c.State == to:
-			code = 0
-		case c.State == Held:
-			code = NotConfirmed
-		case c.State == from:
-			r = s.ownReservation(no)
-			k := i
-			if line.Quantity > 0 && line.Quantity < c.Quantity && r.divisible(i) {
-				k = s.split(r, i, line.Quantity)
-			}
-			s.turn(r, k, to)
-			return 0
-		}
-	}
-	return code
-}
-
-// cannotPick ends a claim whose goods the store cannot find: it is short, and
-// never comes back to this location.
-func (s *State) cannotPick(no uint32, i int) {
-	r := s.ownReservation(no)
-	r.Lines[i].Reason = "cannot_pick"
-	s.turn(r, i, Short)
 }

@@ -18,33 +18,61 @@ type Echo struct {
 	Base     uint64
 }
 
+// Echoes are what a node that is not the leader heard since it told last. They
+// count as a tick's do, but move no hub time. Those of another term than the
+// state's are ignored: the node tells anew.
+type Echoes struct {
+	Term   uint64
+	Echoes []Echo
+}
+
+func (s *State) echoes(c *Echoes) Result {
+	if c.Term != s.term {
+		return Result{Code: Ignored}
+	}
+	s.hear(c.Echoes)
+	return Result{Code: Accepted}
+}
+
 // maxElapsed bounds one tick: a leader frozen for a night must not expire the
 // morning's carts at once.
 const maxElapsed = 10_000
 
 func (s *State) tick(c *Tick) Result {
 	s.now += min(max(c.Elapsed, 0), maxElapsed)
-	s.term = c.Term
-	s.note(uint64(s.now), s.term)
-	for _, echo := range c.Echoes {
-		if l, ok := s.Location(echo.Location); ok {
-			s.echo(s.own(l.No), echo)
-		}
+	if c.Term != s.term {
+		s.term, s.termBegan = c.Term, s.now
 	}
+	s.note(uint64(s.now), s.term)
+	s.hear(c.Echoes)
 	for len(s.timers) > 0 && s.timers[0].at <= s.now {
 		s.ring(heap.Pop(&s.timers).(timer))
 	}
 	s.forgetDocuments()
+	s.forgetConflicts()
 	return Result{Code: Accepted}
 }
 
+func (s *State) hear(echoes []Echo) {
+	for _, echo := range echoes {
+		if l, ok := s.Location(echo.Location); ok {
+			s.echo(s.own(l.No), echo)
+		}
+	}
+}
+
+// echo notes how far a location has caught up. It is heard in this term once it
+// echoes a tick of this term: an echo of an older one may have been on its way
+// for as long as the hub was down.
 func (s *State) echo(l *Location, echo Echo) {
 	l.CaughtUp = max(l.CaughtUp, min(echo.Now, s.now))
-	l.heard = s.term
+	if echo.Now >= s.termBegan {
+		l.heard = s.term
+	}
 	for len(l.Outcomes) > 0 && l.Outcomes[0].Index <= echo.Base {
 		l.Outcomes = l.Outcomes[1:]
 	}
-	s.note(uint64(l.No), uint64(l.CaughtUp), uint64(len(l.Outcomes)))
+	s.note(uint64(l.No), uint64(l.CaughtUp), l.heard, uint64(len(l.Outcomes)))
 }
 
 // ring does what is due for a reservation; a timer that was overtaken finds
@@ -59,12 +87,18 @@ func (s *State) ring(due timer) {
 		if r.Ended+rememberMillis <= due.at {
 			s.forget(no, r)
 		}
-	case r.Deadline <= due.at:
-		for i := range r.Lines {
-			if r.Lines[i].State == Held {
-				r = s.ownReservation(no)
-				s.turn(r, i, Expired)
-			}
+	default:
+		s.expire(no, due.at)
+		s.age(no, due.at)
+	}
+}
+
+func (s *State) expire(no uint32, due int64) {
+	r, _ := s.reservations.get(no)
+	for i := range r.Lines {
+		if r.Lines[i].State == Held && r.Deadline <= due {
+			r = s.ownReservation(no)
+			s.turn(r, i, Expired)
 		}
 	}
 }

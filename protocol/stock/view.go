@@ -31,6 +31,8 @@ type View struct {
 	byID    map[string][]claimKey // open claims of a reservation, by line
 	pending map[string]delta
 	facts   map[claimKey][]claimFact
+	tasks   map[uint32]StoreTask
+	done    map[uint32]int // pending operations that say so
 }
 
 type claimKey struct{ reservation, line string }
@@ -50,7 +52,7 @@ type claimFact struct {
 // NewView is an empty view.
 func NewView() *View {
 	return &View{items: map[string]Item{}, aliases: map[string]Alias{}, base: map[string]Level{}, claims: map[claimKey]StoreClaim{},
-		byID: map[string][]claimKey{}, pending: map[string]delta{}, facts: map[claimKey][]claimFact{}}
+		byID: map[string][]claimKey{}, pending: map[string]delta{}, facts: map[claimKey][]claimFact{}, tasks: map[uint32]StoreTask{}, done: map[uint32]int{}}
 }
 
 // SetItem takes a catalogue row from the hub.
@@ -97,10 +99,11 @@ func (v *View) dropClaim(key claimKey) {
 	}
 }
 
-// Rebase forgets what an earlier incarnation of the hub said of levels and
-// claims; the catalogue stays until the new one speaks.
+// Rebase forgets what an earlier incarnation of the hub said of levels, claims
+// and tasks; the catalogue stays until the new one speaks.
 func (v *View) Rebase() {
 	v.base, v.claims, v.byID = map[string]Level{}, map[claimKey]StoreClaim{}, map[string][]claimKey{}
+	v.DropTasks()
 }
 
 // DropClaims forgets all claims: a round that starts over follows.
@@ -172,6 +175,9 @@ func (v *View) fold(op *Operation, sign Quantity) {
 			d.level.book(to, sign*q)
 			d.lines += int(sign)
 			v.setPending(line.Code(), d)
+		}
+		if line.Kind == Done {
+			v.foldDone(line, int(sign))
 		}
 		if line.Reservation != "" && op.Reverses == "" {
 			v.foldClaim(line, sign)

@@ -43,6 +43,7 @@ func init() {
 		"tick":      (*world).tick,
 		"one-tick":  (*world).oneTick,
 		"show":      (*world).show,
+		"echoes":    (*world).echoes,
 		"epoch":     func(w *world, a []string) []string { w.store(a[0]).epoch = a[1]; return nil },
 		"pc":        func(w *world, a []string) []string { w.store(a[0]).installation = a[1]; return nil },
 		"offline":   func(w *world, a []string) []string { w.store(a[0]).offline = true; return nil },
@@ -58,6 +59,7 @@ func init() {
 		"releases": step(stock.Release),
 		"extends":  step(stock.Extend),
 		"fulfils":  step(stock.Fulfil),
+		"moves":    step(stock.Move),
 	}
 }
 
@@ -183,6 +185,18 @@ func (w *world) oneTick(words []string) []string {
 	return w.one(tick)
 }
 
+// echoes LOCATION [term N] [at MS]: what a follower heard, in a command of its own.
+func (w *world) echoes(words []string) []string {
+	c := &stock.Echoes{Term: w.term, Echoes: []stock.Echo{{Location: words[0], Now: w.state.Now(), Base: w.index}}}
+	if term := after(words, "term"); term != "" {
+		c.Term = uint64(w.number(term))
+	}
+	if at := after(words, "at"); at != "" {
+		c.Echoes[0].Now = w.number(at)
+	}
+	return w.one(c)
+}
+
 var durations = map[byte]int64{'s': 1000, 'm': 60_000, 'h': 3600_000, 'd': 86_400_000}
 
 func (w *world) duration(word string) int64 {
@@ -237,6 +251,13 @@ func (w *world) reserves(channel string, words []string) []string {
 		if ttl := after(options, "ttl"); ttl != "" {
 			r.TTL = w.duration(ttl)
 		}
+		if priority := after(options, "priority"); priority != "" {
+			r.Priority = w.number(priority)
+		}
+		if collect := after(options, "collect"); collect != "" {
+			r.CollectWithin = w.duration(collect)
+		}
+		r.Order = after(options, "order")
 	}
 	for _, c := range clauses(words) {
 		line := stock.ReserveLine{Item: c[1], Quantity: w.quantity(c[0])}
@@ -248,10 +269,10 @@ func (w *world) reserves(channel string, words []string) []string {
 	return w.one(r)
 }
 
-// step is CHANNEL confirms|releases|extends|fulfils ID [line LINE] [quantity Q] [ttl DURATION]
+// step is CHANNEL confirms|releases|extends|fulfils|moves ID [line LINE] [quantity Q] [ttl DURATION] [to LOCATION]
 func step(action stock.Action) func(*world, string, []string) []string {
 	return func(w *world, _ string, words []string) []string {
-		s := &stock.Step{ID: words[0], Action: action, Line: after(words, "line")}
+		s := &stock.Step{ID: words[0], Action: action, Line: after(words, "line"), To: after(words, "to")}
 		if q := after(words, "quantity"); q != "" {
 			s.Quantity = w.quantity(q)
 		}
@@ -274,10 +295,10 @@ func (w *world) storeWords(location string, words []string) []string {
 
 var verbs = map[string]stock.Kind{"sells": stock.Sale, "returns": stock.Return, "receives": stock.Delivery, "damages": stock.Damage,
 	"repairs": stock.Repair, "writes-off": stock.WriteOff, "adjusts": stock.Adjust, "picks": stock.Pick, "inspects": stock.Inspect,
-	"stages": stock.Stage, "unstages": stock.Unstage, "cannot-pick": stock.CannotPick, "invents": 99}
+	"stages": stock.Stage, "unstages": stock.Unstage, "cannot-pick": stock.CannotPick, "does": stock.Done, "invents": 99}
 
 // operation reads VERB QUANTITY ITEM [ACCOUNT] [as ITEM] [for RESERVATION [line LINE]], or
-// VERB RESERVATION [line LINE] [quantity Q], or undoing OPERATION VERB...
+// VERB RESERVATION [line LINE] [quantity Q] [item ITEM], or does TASK, or undoing OPERATION VERB...
 func (w *world) operation(words []string) (op stock.Operation) {
 	if words[0] == "undoing" {
 		op.Reverses, words = words[1], words[2:]
@@ -289,8 +310,10 @@ func (w *world) operation(words []string) (op stock.Operation) {
 		}
 		line := stock.Line{Kind: kind, ReservationLine: after(c, "line")}
 		switch kind {
+		case stock.Done:
+			line.Of = c[1]
 		case stock.Stage, stock.Unstage, stock.CannotPick:
-			line.Reservation = c[1]
+			line.Reservation, line.Item = c[1], after(c, "item")
 			if q := after(c, "quantity"); q != "" {
 				line.Quantity = w.quantity(q)
 			}

@@ -23,7 +23,7 @@ func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 	if r.whole == nil {
 		r.begin(part)
 	}
-	if part.Part != r.next || part.Hub != r.whole.Hub || part.Through != r.whole.Through || part.Restart != r.whole.Restart {
+	if part.Part != r.next || part.Hub != r.whole.Hub || part.Through != r.whole.Through || part.Restart != r.whole.Restart || part.Renew != r.whole.Renew {
 		return nil, fmt.Errorf("part %d of the round at %d came where part %d of the round at %d was due",
 			part.Part, part.Hub.Index, r.next, r.whole.Hub.Index)
 	}
@@ -37,6 +37,7 @@ func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 	r.whole.Levels = append(r.whole.Levels, part.Levels...)
 	r.whole.Claims = append(r.whole.Claims, part.Claims...)
 	r.whole.Outcomes = append(r.whole.Outcomes, part.Outcomes...)
+	r.whole.Tasks = append(r.whole.Tasks, part.Tasks...)
 	if !part.Last {
 		return nil, nil
 	}
@@ -46,10 +47,10 @@ func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 }
 
 func (r *rounds) begin(part *protocol.Round) {
-	r.whole = &protocol.Round{Hub: part.Hub, Last: true, Restart: part.Restart, Through: part.Through}
+	r.whole = &protocol.Round{Hub: part.Hub, Last: true, Restart: part.Restart, Renew: part.Renew, Through: part.Through}
 	r.next, r.values = 0, 0
 }
 
 func count(r *protocol.Round) int {
-	return len(r.Items) + len(r.Levels) + len(r.Claims) + len(r.Outcomes)
+	return len(r.Items) + len(r.Levels) + len(r.Claims) + len(r.Outcomes) + len(r.Tasks)
 }

@@ -4,6 +4,7 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
@@ -166,7 +167,9 @@ func kept(index uint64, through protocol.Position) ledger.Kept {
 	return ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: index}, Through: through,
 		Items:  []stock.Item{{Code: "A", Unit: "piece", Stocked: true, Aliases: []stock.Alias{{Code: "X", Factor: 6}}}},
 		Levels: []stock.StoreLevel{{Item: "A", Level: stock.Level{Sellable: stock.Quantity(index), Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
-		Claims: []stock.StoreClaim{{Reservation: "r1", Line: "1", Channel: "web", Order: "O", Item: "A", Quantity: 5, State: stock.Confirmed}}}
+		Claims: []stock.StoreClaim{{Reservation: "r1", Line: "1", Channel: "web", Order: "O", Item: "A", Quantity: 5, State: stock.Confirmed}},
+		Tasks: []stock.StoreTask{{ID: 3, Task: stock.Task{Kind: stock.PutBack, Item: "A", Quantity: 2, Reservation: "r0", Line: "1.1", Order: "O", At: 9, Index: 39}},
+			{ID: 4, Task: stock.Task{Kind: stock.Recount, Item: "A", Quantity: 1}}}}
 }
 
 // loaded is what a ledger kept, as text.
@@ -175,7 +178,8 @@ func loaded(t *testing.T, l ledger.Ledger) string {
 	text := ""
 	err := l.Load(ledger.Visitor{Item: func(i stock.Item) { text += fmt.Sprintf("item %+v\n", i) },
 		Level: func(v stock.StoreLevel) { text += fmt.Sprintf("level %+v\n", v) },
-		Claim: func(c stock.StoreClaim) { text += fmt.Sprintf("claim %+v\n", c) }})
+		Claim: func(c stock.StoreClaim) { text += fmt.Sprintf("claim %+v\n", c) },
+		Task:  func(v stock.StoreTask) { text += fmt.Sprintf("task %+v\n", v) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +213,18 @@ func rounds(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	if err := l.Keep(ended); err != nil {
 		t.Fatal(err)
 	}
-	if text := loaded(t, again()); len(text) >= len(want) {
-		t.Fatalf("an ended claim stayed:\n%s", text)
+	l = again()
+	text := loaded(t, l)
+	if len(text) >= len(want) || strings.Count(text, "task ") != 2 {
+		t.Fatalf("an ended claim stayed, or a task went:\n%s", text)
+	}
+	// Where a task ended, the round brings all that are open.
+	renewed := ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 42}, Through: through, Renew: true, Tasks: k.Tasks[1:]}
+	if err := l.Keep(renewed); err != nil {
+		t.Fatal(err)
+	}
+	if text := loaded(t, again()); strings.Count(text, "task ") != 1 || !strings.Contains(text, "{ID:4 ") {
+		t.Fatalf("tasks did not start over:\n%s", text)
 	}
 }
 

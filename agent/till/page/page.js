@@ -20,6 +20,16 @@ function soon() {
   setTimeout(() => refresh().catch(() => {}), pause);
 }
 
+// A task is done once, however often the button is pressed: the key names the task.
+document.addEventListener("click", async (click) => {
+  const { done, key } = click.target.dataset ?? {};
+  if (!done) return;
+  click.target.disabled = true;
+  const answer = await fetch(`/v1/tasks/${done}/done`, { method: "POST", headers: { "Idempotency-Key": key } }).catch(() => null);
+  if (!answer?.ok) click.target.disabled = false;
+  soon();
+});
+
 const events = new EventSource("/v1/events");
 for (const name of ["stock", "status", "outcome", "reset"]) events.addEventListener(name, soon);
 events.addEventListener("open", soon);

@@ -1,0 +1,160 @@
+package stock
+
+import "errors"
+
+// ErrImage says that the rows of an image do not make a state.
+var ErrImage = errors.New("stock: image is not whole")
+
+// Loader builds a state aside from the rows of an image.
+type Loader struct {
+	state  State
+	header bool
+}
+
+// Add takes the next row, in the order of Rows.
+func (b *Loader) Add(row any) error {
+	s := &b.state
+	if h, ok := row.(HeaderRow); ok && !b.header {
+		b.header = true
+		s.index, s.incarnation, s.hash, s.term, s.now, s.closed = h.Index, h.Incarnation, h.Hash, h.Term, h.Now, h.Closed
+		s.nextItem, s.nextLocation, s.nextReservation = ItemNo(h.NextItem), LocationNo(h.NextLocation), h.NextReservation
+		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts
+		s.nextConflict, s.oldestConflict, s.termBegan, s.horizon, s.rule, s.totals = h.NextConflict, h.OldestConflict, h.TermBegan, h.Horizon, h.Rule, h.Totals
+		return nil
+	}
+	if !b.header {
+		return ErrImage
+	}
+	switch r := row.(type) {
+	case ItemRow:
+		return b.item(r)
+	case AliasRow:
+		*s.aliases.edit(0, s.nextAlias, 0) = aliasRow{ItemNo(r.Item), r.Factor}
+		s.aliasNo.put(0, r.Code, s.nextAlias)
+		s.nextAlias++
+	case LocationRow:
+		return b.location(r)
+	case LevelRow:
+		return b.level(r)
+	case ClaimRow:
+		l := s.LocationAt(LocationNo(r.Location))
+		if l == nil || r.Slot >= l.nextClaim {
+			return ErrImage
+		}
+		*l.claims.edit(0, r.Slot, r.Changed) = claimRef{r.Reservation, r.Line, r.Gone}
+	case ReservationRow:
+		return b.reservation(r)
+	case DocumentRow:
+		*s.documents.edit(0, r.No, 0) = documentRow{r.Key, r.Index, r.At}
+		s.documentNo.put(0, r.Key, r.No)
+	case ExceptionRow:
+		if r.No >= s.nextException {
+			return ErrImage
+		}
+		*s.exceptions.edit(0, r.No, r.Exception.Index) = r.Exception
+		s.openExceptions++
+	case TaskRow:
+		l := s.LocationAt(LocationNo(r.Location))
+		if l == nil || r.No >= l.nextTask {
+			return ErrImage
+		}
+		*l.tasks.edit(0, r.No, r.Changed) = r.Task
+		l.openTasks++
+	case ConflictRow:
+		if r.No < s.oldestConflict || r.No >= s.nextConflict {
+			return ErrImage
+		}
+		*s.conflicts.edit(0, r.No, r.Conflict.Index) = r.Conflict
+	default:
+		return ErrImage
+	}
+	return nil
+}
+
+func (b *Loader) item(r ItemRow) error {
+	s := &b.state
+	if r.No >= uint32(s.nextItem) {
+		return ErrImage
+	}
+	*s.items.edit(0, r.No, r.Changed) = r.Item
+	s.itemNo.put(0, r.Item.Code, r.No)
+	if r.Outside != [4]Quantity{} {
+		*s.outside.edit(0, r.No, r.Changed) = r.Outside
+	}
+	return nil
+}
+
+func (b *Loader) location(r LocationRow) error {
+	s := &b.state
+	if r.No >= uint32(s.nextLocation) {
+		return ErrImage
+	}
+	*s.locations.edit(0, r.No, r.Changed) = &Location{LocationFacts: r.Facts, No: LocationNo(r.No), Installation: r.Installation,
+		Epochs: r.Epochs, Outcomes: r.Outcomes, CaughtUp: r.CaughtUp, heard: r.Heard, day: r.Day, opened: r.Opened,
+		nextClaim: r.NextClaim, horizon: r.Horizon, nextTask: r.NextTask, taskHorizon: r.TaskHorizon}
+	s.horizon = max(s.horizon, r.Horizon) // an older image has none of its own
+	s.locationNo.put(0, r.Facts.Code, r.No)
+	return nil
+}
+
+func (b *Loader) level(r LevelRow) error {
+	l := b.state.LocationAt(LocationNo(r.Location))
+	if l == nil || r.Item >= uint32(b.state.nextItem) {
+		return ErrImage
+	}
+	*l.goods.edit(0, r.Item, r.Changed) = goods{r.Level.Sellable, r.Level.Claims}
+	if m := (margin{r.Level.Damaged, r.Level.ReturnPending, r.Level.InTransit, r.Level.Staged, r.Missing}); m != (margin{}) {
+		*l.margin.edit(0, r.Item, r.Changed) = m
+	}
+	return nil
+}
+
+func (b *Loader) reservation(row ReservationRow) error {
+	s := &b.state
+	if row.No >= s.nextReservation || len(row.Slots) != len(row.Reservation.Lines) || len(row.Aged) != len(row.Slots) {
+		return ErrImage
+	}
+	r := row.Reservation.clone()
+	r.no = row.No
+	for i := range r.Lines {
+		c := &r.Lines[i]
+		c.slot, c.aged = row.Slots[i], row.Aged[i]
+		if c.Confirmed == 0 && (c.State == Confirmed || c.State == Staged) {
+			c.Confirmed = max(c.Since, 1) // an older image knows no better
+		}
+		s.watchAge(r, c)
+		if !c.Placed || !c.State.Open() {
+			continue
+		}
+		l := s.LocationAt(c.Location)
+		if l == nil || c.Item >= s.nextItem {
+			return ErrImage
+		}
+		if ref, ok := l.claims.get(c.slot); !ok || ref != (claimRef{row.No, uint16(i), false}) {
+			return ErrImage
+		}
+		if _, twice := l.links.get(c.slot); twice {
+			return ErrImage
+		}
+		s.link(l, c.Item, c.slot)
+	}
+	*s.reservations.edit(0, row.No, row.Changed) = r
+	s.reservationNo.put(0, r.ID, row.No)
+	if r.Ended != 0 {
+		s.timers.set(timer{r.Ended + rememberMillis, row.No})
+	} else {
+		s.timers.set(timer{r.Deadline, row.No})
+	}
+	return nil
+}
+
+// Finish returns the state, if its rows make one that could have been applied.
+func (b *Loader) Finish() (*State, error) {
+	if !b.header {
+		return nil, ErrImage
+	}
+	if err := b.state.Check(); err != nil {
+		return nil, err
+	}
+	return &b.state, nil
+}
