@@ -199,6 +199,7 @@ func (r *hotRun) row(rounds int, each time.Duration, legs []leg, standings [2]st
 			fmt.Sprintf("Product: the shipped hub, %s; POST /v1/reservations on keep-alive HTTP over loopback, one reservation a request (there are no channel frames on /sync yet).", perNode),
 			"Peer: " + r.peer.about + "; pgbench, prepared, one statement that checks, books and records; tables rebuilt before each turn.",
 			"At the end the hub's claims are exactly the reservations it answered, and PostgreSQL's rows the transactions it answered. " + election,
+			reached(r.locked.rates, hotReference),
 			"Ratios are formed round by round, against the same number of clients. Callers, nodes and peer share the CPUs.",
 		},
 		Figures: []Figure{figure("hub : PostgreSQL, "+strconv.Itoa(tills)+" clients", "times", against.ratio).compared(hotGoal)},

@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // nodes is a hub: as many nodes as the programs can make a hub of.
 type nodes struct {
-	all []*program
+	all  []*program
+	raft []string // their addresses between themselves
 }
 
 // threeNodes are their names, where the programs know how to be three.
@@ -30,17 +32,17 @@ func (b *Bench) startHub(ctx context.Context) (*nodes, error) {
 	if !bytes.Contains(help, []byte("--peers")) {
 		return b.startSingle(ctx)
 	}
-	var raft, peers []string
+	h := &nodes{}
+	var peers []string
 	for _, name := range threeNodes {
 		address, err := freePort()
 		if err != nil {
 			return nil, err
 		}
-		raft, peers = append(raft, address), append(peers, name+"="+address)
+		h.raft, peers = append(h.raft, address), append(peers, name+"="+address)
 	}
-	h := &nodes{}
 	for i, name := range threeNodes {
-		p, err := b.begin("shelfsync-hub", name, "run", "--peers", strings.Join(peers, ","), "--node", name, "--raft-listen", raft[i])
+		p, err := b.begin("shelfsync-hub", name, "run", "--peers", strings.Join(peers, ","), "--node", name, "--raft-listen", h.raft[i])
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +62,7 @@ func (b *Bench) startSingle(ctx context.Context) (*nodes, error) {
 		return nil, err
 	}
 	p, err := b.start(ctx, "shelfsync-hub", "hub", "run", "--single", "--raft-listen", raft)
-	return &nodes{all: []*program{p}}, err
+	return &nodes{[]*program{p}, []string{raft}}, err
 }
 
 // standing is what GET /v1/cluster says of leadership. A hub that does not tell
@@ -89,27 +91,29 @@ func (s *standing) term() (term uint64, told bool) {
 	return term, told
 }
 
-// leads finds which program leads: named as the leader, or at its address; the
-// first where the hub has one node only.
-func (s *standing) leads(all []*program) (*program, bool) {
-	if len(all) == 1 {
-		return all[0], true
+// leads finds the node that leads: by its name, or by one of its addresses.
+func (h *nodes) leads(s *standing) (*program, bool) {
+	if len(h.all) == 1 {
+		return h.all[0], true
 	}
-	address := ""
+	if s.Leader == "" {
+		return nil, false
+	}
+	known := []string{s.Leader}
 	for i := range s.Nodes {
 		if s.Nodes[i].ID == s.Leader {
-			address = s.Nodes[i].Address
+			known = append(known, s.Nodes[i].Address)
 		}
 	}
-	for _, p := range all {
-		if s.Leader != "" && (p.name == s.Leader || p.address == s.Leader || p.address == address) {
+	for i, p := range h.all {
+		if slices.Contains(known, p.name) || slices.Contains(known, p.address) || slices.Contains(known, h.raft[i]) {
 			return p, true
 		}
 	}
 	return nil, false
 }
 
-// leader waits until the hub names a leader and answers it.
+// leader waits until the hub has a leader that was started here, and answers it.
 func (h *nodes) leader(ctx context.Context) (*program, standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
@@ -118,13 +122,13 @@ func (h *nodes) leader(ctx context.Context) (*program, standing, error) {
 		if err != nil {
 			return nil, s, err
 		}
-		if p, found := s.leads(h.all); found {
+		if p, found := h.leads(&s); found {
 			return p, s, nil
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return nil, s, fmt.Errorf("the hub named no leader that was started here: it says %q: %w", s.Leader, ctx.Err())
+			return nil, s, fmt.Errorf("the hub names no leader that was started here, it says %q: %w", s.Leader, ctx.Err())
 		}
 	}
 }

@@ -90,23 +90,25 @@ func TestElectionsAreCountedByTheTerm(t *testing.T) {
 }
 
 func TestTheLeaderIsFoundByNameOrAddress(t *testing.T) {
-	all := []*program{{name: "n1", address: "127.0.0.1:1"}, {name: "n2", address: "127.0.0.1:2"}}
+	hub := nodes{[]*program{{name: "n1", address: "127.0.0.1:1"}, {name: "n2", address: "127.0.0.1:2"}}, []string{"127.0.0.1:11", "127.0.0.1:12"}}
 	for text, want := range map[string]int{
 		`{"leader":"n2"}`: 1, `{"leader":"127.0.0.1:1"}`: 0, `{"leader":"x","nodes":[{"id":"y","address":"127.0.0.1:1"},{"id":"x","address":"127.0.0.1:2"}]}`: 1,
+		`{"leader":"x","nodes":[{"id":"x","address":"127.0.0.1:12"}]}`: 1,
 	} {
 		var s standing
 		if err := json.Unmarshal([]byte(text), &s); err != nil {
 			t.Fatal(err)
 		}
-		if p, found := s.leads(all); !found || p != all[want] {
+		if p, found := hub.leads(&s); !found || p != hub.all[want] {
 			t.Errorf("%s: %v, %v", text, p, found)
 		}
 	}
-	none := standing{}
-	if _, found := none.leads(all); found {
+	var none standing
+	if _, found := hub.leads(&none); found {
 		t.Error("a hub without a leader has one")
 	}
-	if _, found := none.leads(all[:1]); !found {
+	hub.all = hub.all[:1]
+	if _, found := hub.leads(&none); !found {
 		t.Error("a single node does not lead itself")
 	}
 }
@@ -174,6 +176,14 @@ func TestACrowdCountsWhatWasAnsweredAndStopsAtAFailure(t *testing.T) {
 	}
 	if _, err := (crowd{slow{&calls, calls.Load() + 3}}).press(context.Background(), &p, time.Hour); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAPeerThatIsFarBelowItsReferenceIsSaidSo(t *testing.T) {
+	for rate, disturbed := range map[float64]bool{740: true, 760: false, 2000: false} {
+		if text := reached([]float64{rate}, 1000); strings.Contains(text, "repeat it") != disturbed {
+			t.Errorf("%g of 1000: %s", rate, text)
+		}
 	}
 }
 

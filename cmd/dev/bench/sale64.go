@@ -181,6 +181,7 @@ func (r *saleRun) row(rounds int, each time.Duration, legs []leg) Row {
 			fmt.Sprintf("%d tills sell baskets of %d lines over %d items, uniform; the next sale when the last is answered, which is after its sync. No hub.", tills, basketLines, wide),
 			"Product: agent, ledger and till handler in this process, called with JSON bodies and no sockets. Over HTTP: the shipped agent, keep-alive over loopback.",
 			"Peer: " + r.peer.about + "; pgbench, prepared, one transaction a sale in one round trip (statement by statement: five): the sale, three lines, three levels.",
+			reached(r.pipelined.rates, saleReference) + " Its load tool was a Go program then; pgbench leaves it more of the CPUs.",
 			"At the end both ledgers have exactly the sales that were answered, and PostgreSQL's rows are the transactions it answered. Callers share the CPUs with what they call.",
 		},
 		Figures: []Figure{
