@@ -14,45 +14,42 @@ type caller interface {
 	close()
 }
 
-// crowd is callers that stay connected over all rounds.
-type crowd []caller
+// crowd makes callers: of each turn its own, for a server closes what is idle.
+type crowd func(ctx context.Context) (caller, error)
 
-// gather connects n callers.
-func gather(n int, connect func(i int) (caller, error)) (crowd, error) {
-	var c crowd
-	for i := range n {
-		next, err := connect(i)
-		if err != nil {
-			c.close()
-			return nil, fmt.Errorf("caller %d of %d: %w", i+1, n, err)
+// press connects n callers, lets all call for a while and notes rate and
+// latencies. Connecting is not measured. It answers how many calls were answered.
+func (c crowd) press(ctx context.Context, n int, p *phase, each time.Duration) (answered int, err error) {
+	var callers []caller
+	defer func() {
+		for _, one := range callers {
+			one.close()
 		}
-		c = append(c, next)
+	}()
+	for i := range n {
+		next, err := c(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("caller %d of %d: %w", i+1, n, err)
+		}
+		callers = append(callers, next)
 	}
-	return c, nil
+	return press(ctx, callers, p, each)
 }
 
-func (c crowd) close() {
-	for _, one := range c {
-		one.close()
-	}
-}
-
-// press lets all call for a while and notes rate and latencies. It answers how
-// many calls were answered.
-func (c crowd) press(ctx context.Context, p *phase, each time.Duration) (answered int, err error) {
+func press(ctx context.Context, callers []caller, p *phase, each time.Duration) (answered int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	times := make([][]float64, len(c))
+	times := make([][]float64, len(callers))
 	began := time.Now()
 	var group sync.WaitGroup
-	for i := range c {
+	for i := range callers {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				at := time.Now()
 				if at.Sub(began) >= each {
 					return
 				}
-				if err := c[i].call(); err != nil {
+				if err := callers[i].call(); err != nil {
 					cancel(err)
 					return
 				}

@@ -26,39 +26,35 @@ const (
 	fewClients   = 8 // where a row lock still serves its queue well
 )
 
-// reserver connects callers that claim one unit of the hot item with each call;
-// claimed counts what was accepted. HTTP today; a channel's frames on /sync take
-// this place when there are any.
-type reserver func(ctx context.Context, address string, claimed *atomic.Int64) func(i int) (caller, error)
+// claims numbers the reservations of a run and counts those that were accepted.
+type claims struct{ asked, accepted atomic.Int64 }
+
+// reserver makes callers that claim one unit of the hot item with each call. HTTP
+// today; a channel's frames on /sync take this place when there are any.
+type reserver func(address string, c *claims) crowd
 
 // httpReserver claims by POST /v1/reservations, one reservation a request.
 type httpReserver struct {
 	*wire
-	prefix  []byte // of its ids
-	next    uint64
-	body    []byte
-	claimed *atomic.Int64
+	claims *claims
+	body   []byte
 }
 
-func overHTTP(ctx context.Context, address string, claimed *atomic.Int64) func(i int) (caller, error) {
-	return func(i int) (caller, error) {
+func overHTTP(address string, c *claims) crowd {
+	return func(ctx context.Context) (caller, error) {
 		w, err := dialWire(ctx, address)
-		if err != nil {
-			return nil, err
-		}
-		return &httpReserver{wire: w, prefix: []byte("c" + strconv.Itoa(i) + "-"), claimed: claimed}, nil
+		return &httpReserver{wire: w, claims: c}, err
 	}
 }
 
 func (r *httpReserver) call() error {
-	r.next++
-	r.body = append(append(r.body[:0], `{"id":"`...), r.prefix...)
-	r.body = strconv.AppendUint(r.body, r.next, 10)
+	r.body = append(r.body[:0], `{"id":"web-`...)
+	r.body = strconv.AppendInt(r.body, r.claims.asked.Add(1), 10)
 	r.body = append(r.body, `","channel":"web","ttl_s":86400,"lines":[{"item":"`+hotItem+`","quantity":1,"candidates":["`+hotLocation+`"]}]}`...)
 	if _, err := r.post("/v1/reservations", r.body); err != nil {
 		return err
 	}
-	r.claimed.Add(1)
+	r.claims.accepted.Add(1)
 	return nil
 }
 
@@ -87,10 +83,10 @@ func hotLoad(name string, clients int) *load {
 // hotRun is what all rounds of hot_item_single share.
 type hotRun struct {
 	*Bench
-	hub     *nodes
-	leader  *program
-	peer    *postgres
-	claimed atomic.Int64
+	hub    *nodes
+	leader *program
+	peer   *postgres
+	claims claims
 
 	product, locked, few phase
 }
@@ -104,14 +100,10 @@ func (b *Bench) hotItemSingle(ctx context.Context) (Row, error) {
 		return Row{}, err
 	}
 	var by reserver = overHTTP
-	callers, err := gather(tills, by(ctx, r.leader.address, &r.claimed))
-	if err != nil {
-		return Row{}, err
-	}
-	defer callers.close()
+	callers := by(r.leader.address, &r.claims)
 	legs := []leg{
 		{"hub, " + strconv.Itoa(tills) + " callers", &r.product, func(ctx context.Context, _ int) error {
-			_, err := callers.press(ctx, &r.product, each)
+			_, err := callers.press(ctx, tills, &r.product, each)
 			return err
 		}},
 		{"PostgreSQL, " + strconv.Itoa(tills) + " clients", &r.locked, func(ctx context.Context, _ int) error {
@@ -180,8 +172,8 @@ func (r *hotRun) settle(ctx context.Context) (after standing, err error) {
 	if err := json.Unmarshal(body, &held); err != nil {
 		return after, fmt.Errorf("availability: %w", err)
 	}
-	if len(held.Data) != 1 || held.Data[0].Parts.Claims.Stock() != stock.Quantity(r.claimed.Load())*stock.Unit {
-		return after, fmt.Errorf("the hub accepted %d reservations of one unit and says: %.300s", r.claimed.Load(), body)
+	if len(held.Data) != 1 || held.Data[0].Parts.Claims.Stock() != stock.Quantity(r.claims.accepted.Load())*stock.Unit {
+		return after, fmt.Errorf("the hub accepted %d reservations of one unit and says: %.300s", r.claims.accepted.Load(), body)
 	}
 	return r.hub.standing(ctx)
 }

@@ -126,8 +126,8 @@ func TestCallersWriteWhatTheAPIReads(t *testing.T) {
 	}))
 	defer served.Close()
 	ctx, address := context.Background(), strings.TrimPrefix(served.URL, "http://")
-	var claimed atomic.Int64
-	one, err := overHTTP(ctx, address, &claimed)(7)
+	var c claims
+	one, err := overHTTP(address, &c)(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,17 +137,17 @@ func TestCallersWriteWhatTheAPIReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := one.call(); err == nil || claimed.Load() != 3 {
-		t.Errorf("a refusal is %v; %d were claimed", err, claimed.Load())
+	if err := one.call(); err == nil || c.accepted.Load() != 3 {
+		t.Errorf("a refusal is %v; %d were claimed", err, c.accepted.Load())
 	}
 	var asked api.ReservationRequest
 	path, body, _ := strings.Cut(bodies[1], " ")
-	if err := json.Unmarshal([]byte(body), &asked); err != nil || path != "/v1/reservations" || asked.ID != "c7-2" || len(asked.Validate()) > 0 {
+	if err := json.Unmarshal([]byte(body), &asked); err != nil || path != "/v1/reservations" || asked.ID != "web-2" || len(asked.Validate()) > 0 {
 		t.Errorf("%s: %v, %v", bodies[1], err, asked.Validate())
 	}
 	var sale api.Sale
-	till := newSeller(3, func(body []byte) error { return json.Unmarshal(body, &sale) }, func() {})
-	if err := till.call(); err != nil || len(sale.Validate()) > 0 || len(sale.Lines) != basketLines || sale.Receipt != "T3-1" {
+	till := newSeller(new(atomic.Int64), func(body []byte) error { return json.Unmarshal(body, &sale) }, func() {})
+	if err := till.call(); err != nil || len(sale.Validate()) > 0 || len(sale.Lines) != basketLines || sale.Receipt != "R-1" {
 		t.Errorf("%+v: %v, %v", sale, err, sale.Validate())
 	}
 }
@@ -170,11 +170,14 @@ func (s slow) close() {}
 func TestACrowdCountsWhatWasAnsweredAndStopsAtAFailure(t *testing.T) {
 	var calls atomic.Int64
 	var p phase
-	answered, err := crowd{slow{&calls, 0}, slow{&calls, 0}}.press(context.Background(), &p, 5*time.Millisecond)
+	of := func(fails int64) crowd {
+		return func(context.Context) (caller, error) { return slow{&calls, fails}, nil }
+	}
+	answered, err := of(0).press(context.Background(), 2, &p, 5*time.Millisecond)
 	if err != nil || int64(answered) != calls.Load() || len(p.rates) != 1 || !(p.rates[0] > 0) {
 		t.Errorf("%d answered of %d, %v, %v", answered, calls.Load(), p.rates, err)
 	}
-	if _, err := (crowd{slow{&calls, calls.Load() + 3}}).press(context.Background(), &p, time.Hour); err == nil || !strings.Contains(err.Error(), "gone") {
+	if _, err := of(calls.Load()+3).press(context.Background(), 1, &p, time.Hour); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/shelfsync/shelfsync/agent"
@@ -28,13 +29,11 @@ const wide = 20_001
 const third = wide / basketLines
 
 // basketOf writes the body of a sale into out.
-func basketOf(out []byte, till int, receipt uint64, random *rand.Rand) []byte {
-	out = append(out, `{"receipt":"T`...)
-	out = strconv.AppendInt(out, int64(till), 10)
-	out = append(out, '-')
-	out = strconv.AppendUint(out, receipt, 10)
+func basketOf(out []byte, receipt int64, random *rand.Rand) []byte {
+	out = append(out, `{"receipt":"R-`...)
+	out = strconv.AppendInt(out, receipt, 10)
 	out = append(out, `","till":"T`...)
-	out = strconv.AppendInt(out, int64(till), 10)
+	out = strconv.AppendInt(out, receipt%tills, 10)
 	out = append(out, `","lines":[`...)
 	for line := range basketLines {
 		if line > 0 {
@@ -51,35 +50,34 @@ func wideCode(n int) string { return fmt.Sprintf("W%05d", n) }
 
 // seller is one till: it makes a basket and hands it over.
 type seller struct {
-	number  int
-	receipt uint64
-	random  *rand.Rand
-	body    []byte
-	hand    func(body []byte) error
-	hangUp  func()
+	receipts *atomic.Int64 // of all tills of the store
+	random   *rand.Rand
+	body     []byte
+	hand     func(body []byte) error
+	hangUp   func()
 }
 
-func newSeller(number int, hand func([]byte) error, hangUp func()) *seller {
-	return &seller{number: number, random: rand.New(rand.NewPCG(uint64(number), 64)), hand: hand, hangUp: hangUp}
+func newSeller(receipts *atomic.Int64, hand func([]byte) error, hangUp func()) *seller {
+	return &seller{receipts: receipts, random: rand.New(rand.NewPCG(uint64(receipts.Load()), rand.Uint64())), hand: hand, hangUp: hangUp}
 }
 
 func (s *seller) call() error {
-	s.receipt++
-	s.body = basketOf(s.body[:0], s.number, s.receipt, s.random)
+	s.body = basketOf(s.body[:0], s.receipts.Add(1), s.random)
 	return s.hand(s.body)
 }
 
 func (s *seller) close() { s.hangUp() }
 
 // tillsAt connects tills to an agent's address.
-func tillsAt(ctx context.Context, address string) (crowd, error) {
-	return gather(tills, func(i int) (caller, error) {
+func tillsAt(address string) crowd {
+	receipts := new(atomic.Int64)
+	return func(ctx context.Context) (caller, error) {
 		w, err := dialWire(ctx, address)
 		if err != nil {
 			return nil, err
 		}
-		return newSeller(i, func(body []byte) error { _, err := w.post("/v1/sales", body); return err }, w.close), nil
-	})
+		return newSeller(receipts, func(body []byte) error { _, err := w.post("/v1/sales", body); return err }, w.close), nil
+	}
 }
 
 // inside is an agent in this process, with its ledger on the measured disk: what
@@ -134,13 +132,14 @@ func (in *inside) ask(ctx context.Context, method, path, key string, body []byte
 }
 
 // tills call the handler.
-func (in *inside) tills(ctx context.Context) (crowd, error) {
-	return gather(tills, func(i int) (caller, error) {
-		return newSeller(i, func(body []byte) error {
+func (in *inside) tills() crowd {
+	receipts := new(atomic.Int64)
+	return func(ctx context.Context) (caller, error) {
+		return newSeller(receipts, func(body []byte) error {
 			_, err := in.ask(ctx, http.MethodPost, "/v1/sales", "", body, http.StatusCreated)
 			return err
 		}, func() {}), nil
-	})
+	}
 }
 
 // heard is what a handler answered.
