@@ -93,7 +93,7 @@ type hotRun struct {
 
 // hotItemSingle: many callers claim the same item, one unit each.
 func (b *Bench) hotItemSingle(ctx context.Context) (Row, error) {
-	rounds, each := pick(b, 5, 3), pick(b, 4*time.Second, 2*time.Second)
+	rounds, each := pick(b, 9, 3), turn
 	r := &hotRun{Bench: b}
 	before, err := r.open(ctx)
 	if err != nil {

@@ -71,7 +71,7 @@ type saleRun struct {
 
 // sale64: 64 tills of one store sell as fast as they are answered.
 func (b *Bench) sale64(ctx context.Context) (row Row, err error) {
-	rounds, each := pick(b, 5, 3), pick(b, 4*time.Second, 2*time.Second)
+	rounds, each := pick(b, 9, 3), turn
 	r := &saleRun{Bench: b}
 	if r.peer, err = b.startPostgres(ctx); err != nil {
 		return Row{}, err

@@ -3,7 +3,13 @@ package bench
 import (
 	"context"
 	"fmt"
+	"time"
 )
+
+// turn is how long one leg of a round lasts beside a peer: long enough for some
+// thousand calls, short enough that a neighbour on the machine who comes and goes
+// meets product and peer alike.
+const turn = 2 * time.Second
 
 // leg is one thing that is measured in every round, for about as long as every
 // other one.
