@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +37,15 @@ func benchCommand() *cobra.Command {
 			}
 			defer os.RemoveAll(programs)
 			fmt.Fprintln(cmd.ErrOrStderr(), "building the programs")
-			build := exec.CommandContext(ctx, "go", "build", "-o", programs+string(filepath.Separator), "./cmd/shelfsync-hub", "./cmd/shelfsync-agent")
-			build.Dir, build.Stderr = root, cmd.ErrOrStderr()
-			if err := build.Run(); err != nil {
-				return fmt.Errorf("build the programs: %w", err)
+			for _, args := range [][]string{
+				{"build", "-o", programs + string(filepath.Separator), "./cmd/shelfsync-hub", "./cmd/shelfsync-agent"},
+				{"build", "-C", filepath.Join("cmd", "dev", "bench", "reflection"), "-o", programs + string(filepath.Separator), "."},
+			} {
+				build := exec.CommandContext(ctx, "go", args...)
+				build.Dir, build.Stderr = root, cmd.ErrOrStderr()
+				if err := build.Run(); err != nil {
+					return fmt.Errorf("build the programs: %w", err)
+				}
 			}
 			report, err := bench.Run(ctx, bench.Options{Names: names, Quick: quick, Programs: programs, Dir: dir, Commit: commit(root), Progress: cmd.ErrOrStderr()})
 			if report == nil {
@@ -50,17 +54,15 @@ func benchCommand() *cobra.Command {
 			return errors.Join(show(report, asJSON, cmd.OutOrStdout()), err)
 		},
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "fewer rounds and operations: under half a minute, the shape and not the figures")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&quick, "quick", false, "fewer and shorter rounds: all rows within six minutes, the shape and not the figures")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON for each row")
 	cmd.Flags().StringVar(&dir, "dir", os.TempDir(), "folder on the disk to measure")
 	return cmd
 }
 
 func show(report *bench.Report, asJSON bool, to io.Writer) error {
-	if !asJSON {
-		return report.Table(to)
+	if asJSON {
+		return report.JSON(to)
 	}
-	out := json.NewEncoder(to)
-	out.SetIndent("", "  ")
-	return out.Encode(report)
+	return report.Table(to)
 }

@@ -1,8 +1,8 @@
 // Package bench measures what the product promises, with the real programs on a
 // real disk, and prints it beside the promise.
 //
-// Owner: a Bench, run once, owns its folder and every program it starts, and ends
-// them. Flow: Run builds nothing and asserts nothing on time; each row starts its
+// Owner: a Bench, run once, owns its folder and every program it starts, peers
+// too, and ends them. Flow: Run builds nothing and asserts nothing on time; each row starts its
 // programs, measures whole rounds and answers figures; Report prints them, and at
 // the end those that lose.
 //
@@ -13,6 +13,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,7 +28,7 @@ import (
 type Options struct {
 	Names    []string  // rows to run; none: all
 	Quick    bool      // fewer rounds and operations: the shape, not the figures
-	Programs string    // folder that holds shelfsync-hub and shelfsync-agent
+	Programs string    // folder that holds shelfsync-hub, shelfsync-agent and reflection
 	Dir      string    // folder on the disk to measure; must exist
 	Commit   string    // what the programs were built from
 	Progress io.Writer // told of each step
@@ -35,9 +36,10 @@ type Options struct {
 
 // Bench is one run.
 type Bench struct {
-	options Options
-	dir     string // of the row that runs
-	running []*program
+	options  Options
+	dir      string // of the row that runs
+	running  []*program
+	cleanups []func()
 }
 
 // rows are all measurements, in the order in which they run.
@@ -45,6 +47,10 @@ var rows = []struct {
 	name string
 	run  func(*Bench, context.Context) (Row, error)
 }{
+	{"hot_item_single", (*Bench).hotItemSingle},
+	{"sale_64", (*Bench).sale64},
+
+	{"apply", (*Bench).apply},
 	{"sales_shared", (*Bench).salesShared},
 	{"drain_restart", func(b *Bench, ctx context.Context) (Row, error) { return b.drain(ctx, false) }},
 	{"drain_line", func(b *Bench, ctx context.Context) (Row, error) { return b.drain(ctx, true) }},
@@ -59,7 +65,7 @@ func Names() (names []string) {
 }
 
 // Run measures. An error means that a row could not be measured, never that it
-// was slow; the rows before it are in the report, which is nil if nothing could start.
+// was slow; the others are in the report, which is nil if nothing could start.
 func Run(ctx context.Context, options Options) (*Report, error) {
 	for _, name := range options.Names {
 		if !slices.Contains(Names(), name) {
@@ -73,6 +79,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	defer os.RemoveAll(dir)
 	b := &Bench{options: options}
 	defer b.stop()
+	var failed []error
 	began := time.Now()
 	report := &Report{Machine: Machine{runtime.NumCPU(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version(), filesystem(dir)},
 		Commit: options.Commit, Quick: options.Quick, Rows: []Row{}, Losing: []Losing{}}
@@ -80,28 +87,38 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 		if len(options.Names) > 0 && !slices.Contains(options.Names, row.name) {
 			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return report, errors.Join(append(failed, err)...)
+		}
 		b.dir = filepath.Join(dir, row.name)
 		if err := os.Mkdir(b.dir, 0o755); err != nil {
 			return report, fmt.Errorf("make a folder to measure in: %w", err)
 		}
 		measured, err := row.run(b, ctx)
+		b.stop()
+		if err == nil {
+			err = measured.Line.fault()
+		}
+		report.Seconds = time.Since(began).Seconds()
 		if err != nil {
-			return report, fmt.Errorf("%s: %w", row.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", row.name, err))
+			continue
 		}
 		measured.Name = row.name
 		report.add(measured)
-		report.Seconds = time.Since(began).Seconds()
-		b.stop()
 	}
-	return report, nil
+	return report, errors.Join(failed...)
 }
 
-// stop ends every program that still runs.
+// stop ends every program that still runs, and leaves nothing of it behind.
 func (b *Bench) stop() {
 	for _, p := range b.running {
 		p.stop()
 	}
-	b.running = nil
+	for _, clean := range b.cleanups {
+		clean()
+	}
+	b.running, b.cleanups = nil, nil
 }
 
 func (b *Bench) say(format string, values ...any) {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +77,9 @@ func sample() *Report {
 		figure("visible p99 during", "ms", []float64{30, 400, 20}).promised(250),
 		figure("visible p50 during", "ms", []float64{10, 11, 12}),
 	}})
-	r.add(Row{Name: "sales_shared", Method: []string{}, Figures: []Figure{figure("64 callers : 1 caller", "times", []float64{6.5}).compared(1)}})
+	v := rival("sales/s", &phase{rates: []float64{5000, 6000, 7200}, p50: []float64{1, 2, 3}, p99: []float64{9, 7, 5}},
+		&phase{rates: []float64{1000, 1000, 600}, p99: []float64{0.9, 0.8, 1}})
+	r.add(Row{Name: "sales_shared", Method: []string{"two rounds."}, Line: v.line(1, map[string]float64{"http": 4}), Figures: []Figure{figure("64 callers : 1 caller", "times", []float64{6.5}).compared(1)}})
 	return r
 }
 
@@ -95,33 +97,32 @@ func TestTheTableEndsWithWhatLoses(t *testing.T) {
 	}
 }
 
-func TestTheKeysOfTheJSONStay(t *testing.T) {
-	encoded, err := json.Marshal(sample())
-	if err != nil {
+func TestEachRowIsOneLineOfJSONWithTheSameKeys(t *testing.T) {
+	var out bytes.Buffer
+	if err := sample().JSON(&out); err != nil {
 		t.Fatal(err)
 	}
-	var decoded map[string]any
-	if err := json.Unmarshal(encoded, &decoded); err != nil {
-		t.Fatal(err)
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines for 2 rows:\n%s", len(lines), &out)
 	}
-	row := decoded["rows"].([]any)[0].(map[string]any)
-	for _, c := range []struct {
-		of   any
-		want []string
-	}{
-		{decoded, []string{"commit", "losing", "machine", "quick", "rows", "seconds"}},
-		{decoded["machine"], []string{"cpus", "filesystem", "go", "platform"}},
-		{row, []string{"figures", "method", "name"}},
-		{row["figures"].([]any)[0], []string{"max", "median", "min", "name", "rounds", "target", "unit", "verdict"}},
-		{row["figures"].([]any)[1], []string{"max", "median", "min", "name", "rounds", "unit"}},
-		{decoded["losing"].([]any)[0], []string{"figure", "median", "row", "target", "unit", "verdict", "worst"}},
-	} {
-		var keys []string
-		for key := range c.of.(map[string]any) {
-			keys = append(keys, key)
+	want := []string{"elections", "name", "notes", "others", "p50_ms", "p99_ms", "peer", "peer_p99_ms", "product", "ratio", "ratio_max", "ratio_min", "unit"}
+	for i, name := range []string{"drain_line", "sales_shared"} {
+		var decoded map[string]any
+		if err := json.Unmarshal([]byte(lines[i]), &decoded); err != nil {
+			t.Fatal(err)
 		}
-		if slices.Sort(keys); !reflect.DeepEqual(keys, c.want) {
-			t.Errorf("keys are %v, want %v", keys, c.want)
+		if keys := slices.Sorted(maps.Keys(decoded)); !slices.Equal(keys, want) {
+			t.Errorf("keys are %v, want %v", keys, want)
+		}
+		if _, object := decoded["others"].(map[string]any); decoded["name"] != name || !object {
+			t.Errorf("line %d is %s", i, lines[i])
+		}
+	}
+	for _, part := range []string{`"product":6000,"peer":1000,"ratio":6,"ratio_min":5,"ratio_max":12,"unit":"sales/s","p50_ms":2,"p99_ms":7,"peer_p99_ms":0.9,"elections":1,"others":{"http":4}`,
+		`"notes":"two rounds. 2 CPUs, linux/amd64, go1.26, ext4; commit abc."`} {
+		if !strings.Contains(lines[1], part) {
+			t.Errorf("%s has no %s", lines[1], part)
 		}
 	}
 }

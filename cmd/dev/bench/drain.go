@@ -51,6 +51,8 @@ type drainRun struct {
 	selling  *store
 	receipts atomic.Int64
 	rounds   []drained
+
+	standings [2]standing // of the hub, before and after
 }
 
 // drain: stores that were offline reach the hub again while another one sells.
@@ -65,10 +67,18 @@ func (b *Bench) drain(ctx context.Context, line bool) (Row, error) {
 	}
 	near, whole := follow(ctx, r.hub.address, "location="+storeCode(0)), follow(ctx, r.hub.address, "")
 	defer func() { _, _ = near.stop(), whole.stop() }()
+	alone := nodes{all: []*program{r.hub}}
+	var err error
+	if r.standings[0], err = alone.standing(ctx); err != nil {
+		return Row{}, err
+	}
 	stream := r.selling.sellSteadily(ctx, sellEvery)
-	err := r.playRounds(ctx, rounds, operations)
+	err = r.playRounds(ctx, rounds, operations)
 	sales, failed := stream.end()
 	if err := errors.Join(err, failed); err != nil {
+		return Row{}, err
+	}
+	if r.standings[1], err = alone.standing(ctx); err != nil {
 		return Row{}, err
 	}
 	if err := r.settled(ctx, r.selling); err != nil {
@@ -107,10 +117,10 @@ func (r *drainRun) open(ctx context.Context, rounds int) (err error) {
 			return err
 		}
 	}
-	if err := r.put(ctx, "/v1/items", &items); err != nil {
+	if err := putRows(ctx, r.hub.address, "/v1/items", &items); err != nil {
 		return err
 	}
-	if err := r.put(ctx, "/v1/locations", &locations); err != nil {
+	if err := putRows(ctx, r.hub.address, "/v1/locations", &locations); err != nil {
 		return err
 	}
 	agent, err := r.start(ctx, "shelfsync-agent", storeCode(0), "run", "--location", storeCode(0), "--hub", r.hub.address)
@@ -127,8 +137,9 @@ func (r *drainRun) open(ctx context.Context, rounds int) (err error) {
 // storeCode is S001 for the store that sells, then those that drain.
 func storeCode(n int) string { return fmt.Sprintf("S%03d", n+1) }
 
-func (r *drainRun) put(ctx context.Context, path string, rows *bytes.Buffer) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+r.hub.address+path, rows)
+// putRows sends rows of NDJSON to a hub.
+func putRows(ctx context.Context, address, path string, rows *bytes.Buffer) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+address+path, rows)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,19 @@ func (r *drainRun) row(sales []sold, at map[string]uint64, near, whole *feed) (R
 	for i, name := range []string{"hub", "selling store", "draining store"} {
 		figures = append(figures, r.memory(i, name)...)
 	}
-	return Row{Method: r.method(), Figures: figures}, nil
+	return Row{Method: r.method(), Figures: figures, Line: r.against(&o)}, nil
+}
+
+// against holds the neighbour of a draining store against the same one before: less
+// is better, so the ratio is how many times longer it took before.
+func (r *drainRun) against(o *outcome) Line {
+	quiet := versus{unit: "ms until visible, p99", product: o.during.near99, peer: o.calm.near99, ratio: ratio(o.calm.near99, o.during.near99),
+		p50: o.during.near50, p99: o.during.near99, peerP99: o.calm.near99}
+	count, _ := elections(&r.standings[0], &r.standings[1])
+	return quiet.line(count, map[string]float64{
+		"drained_operations": median(o.speed), "drain_s": median(o.seconds), "visible_p99_ms_feed_of_all": median(o.during.whole99),
+		"till_p99_ms": median(o.during.sale99),
+	})
 }
 
 func (r *drainRun) method() []string {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// program is one real process of ours, on its own port and folder.
+// program is one real process that the run started, on its own port and folder.
 type program struct {
 	name    string
 	address string // of its HTTP API
@@ -25,25 +25,46 @@ type program struct {
 // start runs a program and waits until it can serve. name chooses its folder, so
 // that a program started again under a name finds what it left there.
 func (b *Bench) start(ctx context.Context, binary, name string, args ...string) (*program, error) {
+	p, err := b.begin(binary, name, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.ready(ctx)
+}
+
+// begin runs a program and does not wait for it.
+func (b *Bench) begin(binary, name string, args ...string) (*program, error) {
 	address, err := freePort()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &program{name: name, address: address, log: b.folder(name + ".log"), exited: make(chan struct{})}
+	args = append(args, "--listen", address, "--data", b.folder(name))
+	p, err := b.launch(name, exec.Command(filepath.Join(b.options.Programs, binary), args...))
+	if err != nil {
+		return nil, err
+	}
+	p.address = address
+	return p, nil
+}
+
+// launch starts a process that the run owns; its words go to a log of its name.
+func (b *Bench) launch(name string, command *exec.Cmd) (*program, error) {
+	p := &program{name: name, log: b.folder(name + ".log"), command: command, exited: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	defer out.Close()
-	args = append(args, "--listen", address, "--data", b.folder(name))
-	p.command = exec.Command(filepath.Join(b.options.Programs, binary), args...)
-	p.command.Stdout, p.command.Stderr = out, out
-	if err := p.command.Start(); err != nil {
+	command.Stderr = out
+	if command.Stdout == nil { // else its answers are read by who starts it
+		command.Stdout = out
+	}
+	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	go func() { _ = p.command.Wait(); close(p.exited) }() // stop and ready wait
+	go func() { _ = command.Wait(); close(p.exited) }() // stop and ready wait
 	b.running = append(b.running, p)
-	return p, p.ready(ctx)
+	return p, nil
 }
 
 func freePort() (string, error) {

@@ -9,50 +9,51 @@ import (
 
 // Report is all that was measured.
 type Report struct {
-	Machine Machine  `json:"machine"`
-	Commit  string   `json:"commit"`
-	Quick   bool     `json:"quick"`
-	Seconds float64  `json:"seconds"`
-	Rows    []Row    `json:"rows"`
-	Losing  []Losing `json:"losing"`
+	Machine Machine
+	Commit  string
+	Quick   bool
+	Seconds float64
+	Rows    []Row
+	Losing  []Losing
 }
 
 // Machine is where it was measured; others may have been using it.
 type Machine struct {
-	CPUs       int    `json:"cpus"`
-	Platform   string `json:"platform"`
-	Go         string `json:"go"`
-	Filesystem string `json:"filesystem"`
+	CPUs       int
+	Platform   string
+	Go         string
+	Filesystem string
 }
 
 // Row is one measurement.
 type Row struct {
-	Name    string   `json:"name"`
-	Method  []string `json:"method"`
-	Figures []Figure `json:"figures"`
+	Name    string
+	Method  []string
+	Figures []Figure
+	Line    Line // the same for programs; Name and Notes are filled in when it is printed
 }
 
 // Figure is one quantity, with its value in each round.
 type Figure struct {
-	Name    string    `json:"name"`
-	Unit    string    `json:"unit"`
-	Rounds  []float64 `json:"rounds"`
-	Median  float64   `json:"median"`
-	Min     float64   `json:"min"`
-	Max     float64   `json:"max"`
-	Target  string    `json:"target,omitempty"`  // what it is held against
-	Verdict string    `json:"verdict,omitempty"` // pass or miss of a promise, wins or loses of a comparison
+	Name    string
+	Unit    string
+	Rounds  []float64
+	Median  float64
+	Min     float64
+	Max     float64
+	Target  string // what it is held against
+	Verdict string // pass or miss of a promise, wins or loses of a comparison
 }
 
 // Losing names a figure that misses a promise or loses a comparison.
 type Losing struct {
-	Row     string  `json:"row"`
-	Figure  string  `json:"figure"`
-	Median  float64 `json:"median"`
-	Worst   float64 `json:"worst"`
-	Unit    string  `json:"unit"`
-	Target  string  `json:"target"`
-	Verdict string  `json:"verdict"`
+	Row     string
+	Figure  string
+	Median  float64
+	Worst   float64
+	Unit    string
+	Target  string
+	Verdict string
 }
 
 // figure is a quantity measured once in each round.
@@ -90,13 +91,18 @@ func (r *Report) add(row Row) {
 	}
 }
 
+// where says on what it was measured.
+func (r *Report) where() string {
+	where := fmt.Sprintf("%d CPUs, %s, %s, %s; commit %s.", r.Machine.CPUs, r.Machine.Platform, r.Machine.Go, r.Machine.Filesystem, r.Commit)
+	if r.Quick {
+		where += " Quick: the shape, not the figures."
+	}
+	return where
+}
+
 // Table is the report for people.
 func (r *Report) Table(out io.Writer) error {
-	fmt.Fprintf(out, "\n%d CPUs, %s, %s, %s; commit %s; %.0f s", r.Machine.CPUs, r.Machine.Platform, r.Machine.Go, r.Machine.Filesystem, r.Commit, r.Seconds)
-	if r.Quick {
-		fmt.Fprint(out, "; quick: the shape, not the figures")
-	}
-	fmt.Fprintln(out)
+	fmt.Fprintf(out, "\n%s %.0f s in all.\n", r.where(), r.Seconds)
 	for _, row := range r.Rows {
 		fmt.Fprintf(out, "\n%s\n", row.Name)
 		for _, line := range row.Method {

@@ -53,7 +53,12 @@ func (b *Bench) salesShared(ctx context.Context) (Row, error) {
 		b.say("sales_shared round %d of %d: %s appends, %s sales with 1 caller, %s with %d, a second", round+1, rounds,
 			short(bare.rates[round]), short(one.rates[round]), short(many.rates[round]), tills)
 	}
+	against := rival("sales/s", &many, &bare)
 	return Row{
+		Line: against.line(0, map[string]float64{
+			"one_caller": median(one.rates), "one_caller_p50_ms": median(one.p50), "one_caller_p99_ms": median(one.p99),
+			"ratio_one_caller": median(ratio(many.rates, one.rates)), "sales_a_commit": median(many.groups),
+		}),
 		Method: []string{
 			fmt.Sprintf("%d rounds; in each, in rotating order, %s each: a bare %d-byte append with fdatasync in a loop, 1 caller, %d callers,", rounds, each, bareBytes, tills),
 			fmt.Sprintf("on one agent without a hub and on one disk; baskets of %d lines over %d items, keep-alive HTTP, the next sale when the last is answered.", basketLines, assortment),

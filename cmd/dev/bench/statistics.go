@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -34,6 +35,20 @@ func ratio(a, b []float64) []float64 {
 		out[i] = a[i] / b[i]
 	}
 	return out
+}
+
+// quiet is how much of its reference a peer reaches on a machine that does
+// nothing else; below it the run says more of the neighbours than of the peer.
+const quiet = 0.75
+
+// reached says how far a peer came, and when that is too little to believe in.
+func reached(rates []float64, reference float64) string {
+	part := median(rates) / reference
+	text := fmt.Sprintf("The peer reached %.0f %% of the %.0f a second it did on two quiet cores when the goals were set", 100*part, reference)
+	if part < quiet {
+		return text + ": something disturbed this run, repeat it."
+	}
+	return text + "."
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
