@@ -16,6 +16,7 @@ import (
 
 func attackCommand() *cobra.Command {
 	var asJSON bool
+	var hubs int
 	cmd := &cobra.Command{
 		Use:   "attack [name…]",
 		Short: "Send hostile input to real programs and hold every refusal to its word",
@@ -23,6 +24,9 @@ func attackCommand() *cobra.Command {
 			"channel that work. A name chooses the attacks that have it in their name or target.\n" +
 			"The exit code is 1 if one was not held off; the neighbour's latency is shown and never judged.",
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if hubs != 1 && hubs != 3 {
+				return fmt.Errorf("--hubs is 1 or 3, not %d", hubs)
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			root, err := moduleRoot()
@@ -40,7 +44,7 @@ func attackCommand() *cobra.Command {
 			if err := build.Run(); err != nil {
 				return fmt.Errorf("build the programs: %w", err)
 			}
-			report, err := attack.Run(ctx, attack.Options{Programs: programs, Names: names, Progress: cmd.ErrOrStderr()})
+			report, err := attack.Run(ctx, attack.Options{Programs: programs, Hubs: hubs, Names: names, Progress: cmd.ErrOrStderr()})
 			if report == nil {
 				return err
 			}
@@ -57,6 +61,7 @@ func attackCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().IntVar(&hubs, "hubs", 1, "nodes of the hub: 1, or 3, of which one is attacked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }

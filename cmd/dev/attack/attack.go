@@ -34,6 +34,7 @@ import (
 type Options struct {
 	Programs string    // folder of shelfsync-hub and shelfsync-agent
 	Dir      string    // where to make the temporary folder; empty: the system's
+	Hubs     int       // nodes of the hub: 1, or 3; 0: 1
 	Names    []string  // attacks whose name or target has one of these words; empty: all
 	Progress io.Writer // one line an attack; nil: silent
 
@@ -67,7 +68,7 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{"quick", false, [][]attack{framing, bombs, sessions, requests, wires, tills, lures}},
+		{"quick", false, [][]attack{framing, bombs, sessions, requests, wires, tills, lures, nodes}},
 		{"patient", true, [][]attack{patient}},
 		{"floods", false, [][]attack{floods}},
 	}
@@ -111,7 +112,12 @@ func run(ctx context.Context, options Options, chosen []kind) (*Report, error) {
 	for _, k := range chosen {
 		n.enter(k.name)
 		for _, group := range k.groups() {
+			n.slow() // what was slow before is not this attack's doing
 			results, err := w.hold(ctx, group)
+			slowest := n.slow()
+			for i := range results {
+				results[i].SlowestMS = slowest.Milliseconds()
+			}
 			report.Attacks = append(report.Attacks, results...)
 			w.tell(results)
 			if err != nil {
@@ -119,7 +125,7 @@ func run(ctx context.Context, options Options, chosen []kind) (*Report, error) {
 			}
 		}
 	}
-	left := []Result{w.leftovers(ctx)}
+	left := []Result{w.leftovers(ctx), w.agree(ctx)}
 	report.Attacks = append(report.Attacks, left...)
 	w.tell(left)
 	report.Neighbour, err = n.settle(ctx)

@@ -3,9 +3,11 @@ package attack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // indexOf is the index of a position, which is written incarnation.index.
@@ -15,9 +17,9 @@ func indexOf(position string) uint64 {
 	return n
 }
 
-// look is what the hub knows of all but the neighbour and the attacker, one
+// look is what a hub node knows of all but the neighbour and the attacker, one
 // fact a line and without positions: levels, open claims, exceptions, writers.
-func (w *world) look(ctx context.Context) (string, error) {
+func look(ctx context.Context, node *program) (string, error) {
 	var facts strings.Builder
 	for _, list := range []struct {
 		path string
@@ -32,7 +34,7 @@ func (w *world) look(ctx context.Context) (string, error) {
 		var page struct {
 			Data []map[string]any `json:"data"`
 		}
-		if err := get(ctx, w.hub.address, list.path+separator(list.path)+"limit=1000", &page); err != nil {
+		if err := get(ctx, node.address, list.path+separator(list.path)+"limit=1000", &page); err != nil {
 			return "", err
 		}
 		for _, row := range page.Data {
@@ -67,4 +69,30 @@ func difference(before, after string) string {
 		}
 	}
 	return "something is gone"
+}
+
+// agree waits until every node of the hub knows the same.
+func (w *world) agree(ctx context.Context) Result {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	result := Result{Name: "what the hub's nodes know", Target: "all", Expected: "the same", Got: "the same"}
+	for _, node := range w.nodes {
+		for {
+			first, err := look(ctx, w.hub)
+			other, failed := look(ctx, node)
+			if err = errors.Join(err, failed); err == nil && first == other {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				result.Got = fmt.Sprintf("%s differs: %s (%v)", node.name, difference(first, other), err)
+				result.fail("another answer")
+				return result
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	result.MS = time.Since(began).Milliseconds()
+	return result
 }

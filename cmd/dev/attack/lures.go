@@ -32,12 +32,15 @@ func lured(answer func(conn *raw, request *http.Request) string) func(context.Co
 		defer hostile.Close()
 		w.lured++
 		name := fmt.Sprintf("LURED%d", w.lured)
-		agent, err := w.start(ctx, "shelfsync-agent", name, "run", "--location", name, "--hub", hostile.Addr().String())
+		agent, err := w.launch("shelfsync-agent", name, "run", "--location", name, "--hub", hostile.Addr().String())
+		if err != nil {
+			return "", err
+		}
 		defer func() {
 			w.running = w.running[:len(w.running)-1]
 			agent.stop()
 		}()
-		if err != nil {
+		if err := agent.ready(ctx); err != nil {
 			return "", err
 		}
 		if err := hostile.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {

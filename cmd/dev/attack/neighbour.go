@@ -53,6 +53,8 @@ type neighbour struct {
 	sold   int
 	faults []string
 	failed int
+
+	slowest time.Duration // of its requests since slow was asked last
 }
 
 type taken struct {
@@ -91,6 +93,7 @@ func (n *neighbour) sell(number int) {
 	if ok {
 		n.sold++
 	}
+	n.slowest = max(n.slowest, took)
 	round := n.rounds[len(n.rounds)-1]
 	round.sales = append(round.sales, took)
 }
@@ -101,6 +104,7 @@ func (n *neighbour) claim(number int) {
 	n.post(n.world.hub.address, "/v1/reservations/"+id+"/release", 200, `{}`)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.slowest = max(n.slowest, took)
 	round := n.rounds[len(n.rounds)-1]
 	round.claims = append(round.claims, took)
 }
@@ -134,6 +138,14 @@ func (n *neighbour) enter(name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.rounds = append(n.rounds, &taken{name: name})
+}
+
+// slow is the slowest request that was answered since the last call.
+func (n *neighbour) slow() (slowest time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	slowest, n.slowest = n.slowest, 0
+	return slowest
 }
 
 // settle ends the work, waits until the hub has every sale, and adds up.

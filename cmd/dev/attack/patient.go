@@ -103,6 +103,9 @@ var patient = []attack{
 	{name: "a connection without a word", target: onStore, expects: "cut", run: dripping(onStore, "", "")},
 	{name: "headers in drips", target: onStore, expects: "cut", run: dripping(onStore, to("GET /v1/status"), "X-Slow: drip\r\n")},
 	{name: "a body in drips", target: onStore, expects: "408 timeout", run: dripping(onStore, to("POST /v1/sales")+"Content-Type: application/json\r\nContent-Length: 400000\r\n\r\n{", " ")},
+	{name: "a connection without a word", target: onPort, expects: "cut", run: stray()},
+	{name: "half a message, then silence", target: onPort, expects: "cut", run: stray([]byte{forwards, 0, 0, 0x10, 0, 1})},
+	{name: "30 messages of 1 MiB, and then silence", target: onPort, expects: "30 cut", run: strayMany(30)},
 	{name: "1,000 connections without a word", target: onHub, expects: "1000 cut", run: silent(1000)},
 }
 

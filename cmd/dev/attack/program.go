@@ -27,6 +27,14 @@ type program struct {
 
 // start runs a program of the folder options.Programs and waits until it serves.
 func (w *world) start(ctx context.Context, binary, name string, args ...string) (*program, error) {
+	p, err := w.launch(binary, name, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.ready(ctx)
+}
+
+func (w *world) launch(binary, name string, args ...string) (*program, error) {
 	address, err := freePort()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -45,7 +53,7 @@ func (w *world) start(ctx context.Context, binary, name string, args ...string) 
 	}
 	go func() { _ = p.command.Wait(); close(p.exited) }() // stop and ready wait
 	w.running = append(w.running, p)
-	return p, p.ready(ctx)
+	return p, nil
 }
 
 // freePort asks the kernel for a port nobody listens on.

@@ -10,16 +10,17 @@ import (
 
 // Result is how one attack ended.
 type Result struct {
-	Name     string   `json:"name"`
-	Target   string   `json:"target"`
-	Expected string   `json:"expected"`
-	Got      string   `json:"got"`
-	OK       bool     `json:"ok"`
-	RSSPeak  uint64   `json:"rss_peak_bytes"` // the larger of hub and attacked agent, during the attack
-	Growth   uint64   `json:"rss_growth_bytes"`
-	Left     int      `json:"left"` // records in the journal and the store's ledger
-	MS       int64    `json:"ms"`
-	Faults   []string `json:"faults,omitempty"`
+	Name      string   `json:"name"`
+	Target    string   `json:"target"`
+	Expected  string   `json:"expected"`
+	Got       string   `json:"got"`
+	OK        bool     `json:"ok"`
+	RSSPeak   uint64   `json:"rss_peak_bytes"` // the larger of hub and attacked agent, during the attack
+	Growth    uint64   `json:"rss_growth_bytes"`
+	Left      int      `json:"left"` // records in the journal and the store's ledger
+	MS        int64    `json:"ms"`
+	SlowestMS int64    `json:"neighbour_slowest_ms"` // of the neighbour's requests that were answered meanwhile
+	Faults    []string `json:"faults,omitempty"`
 }
 
 func (r *Result) fail(why string) { r.Faults = append(r.Faults, why) }
@@ -70,13 +71,13 @@ func (r *Report) JSON(out io.Writer) error {
 // Table writes the report for people.
 func (r *Report) Table(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "target\tattack\tanswer\tMiB\tmore\tms\t")
+	fmt.Fprintln(table, "target\tattack\tanswer\tMiB\tmore\tms\tneighbour\t")
 	for _, a := range r.Attacks {
 		verdict := ""
 		if !a.OK {
 			verdict = "FAILED, want " + a.Expected
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", a.Target, a.Name, a.Got, a.RSSPeak>>20, a.Growth>>20, a.MS, verdict)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", a.Target, a.Name, a.Got, a.RSSPeak>>20, a.Growth>>20, a.MS, a.SlowestMS, verdict)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)

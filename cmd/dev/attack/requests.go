@@ -107,6 +107,8 @@ var requests = []attack{
 	{name: "a rebound host name", target: onHub, expects: "421 host_refused", run: toHub(read("/v1/items").with("Host", "evil.example"))},
 	{name: "a page of another origin", target: onHub, expects: "403 cross_origin", run: toHub(post("/v1/reservations", claimOf("c1", "1")).with("Origin", "http://evil.example"))},
 	{name: "a cross-site request", target: onHub, expects: "403 cross_origin", run: toHub(post("/v1/reservations", claimOf("c1", "1")).with("Sec-Fetch-Site", "cross-site"))},
+	{name: "a member at no address", target: onHub, expects: "409 not_allowed", run: toHub(post("/v1/cluster/members", `{"address":"evil"}`))},
+	{name: "a member that nobody knows taken out", target: onHub, expects: "409 not_allowed", run: toHub(call{method: "DELETE", path: "/v1/cluster/members/nobody"})},
 	{name: "a method of its own", target: onHub, expects: "405 method_not_allowed", run: toHub(call{method: "EXPLODE", path: "/v1/items"})},
 	{name: "TRACE", target: onHub, expects: "405 method_not_allowed", run: toHub(call{method: "TRACE", path: "/v1/items"})},
 }

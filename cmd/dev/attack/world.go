@@ -32,13 +32,15 @@ type world struct {
 	options Options
 	dir     string
 	running []*program
-	hub     *program
-	victim  *program // an agent
-	near    *program // another
-	mark    string   // position of the hub up to which effects were counted
-	ledger  uint64   // the victim's last operation then
-	facts   string   // what no attack may change without leave
-	lured   int      // agents that were started on a hostile hub
+	nodes   []*program // of the hub
+	hub     *program   // the node that is attacked
+	raft    string     // its address for other nodes
+	victim  *program   // an agent
+	near    *program   // another
+	mark    string     // position of the hub up to which effects were counted
+	ledger  uint64     // the victim's last operation then
+	facts   string     // what no attack may change without leave
+	lured   int        // agents that were started on a hostile hub
 
 	luredGrowth uint64 // bytes by which the last of them grew; judge takes it
 }
@@ -55,18 +57,18 @@ func begin(ctx context.Context, options Options) (w *world, err error) {
 			w.end()
 		}
 	}()
-	raft, err := freePort()
-	if err != nil {
-		return nil, fmt.Errorf("find a port: %w", err)
-	}
-	if w.hub, err = w.start(ctx, "shelfsync-hub", "hub", "run", "--single", "--raft-listen", raft); err != nil {
+	if err = w.found(ctx); err != nil {
 		return nil, err
+	}
+	addresses := w.hub.address
+	for _, node := range w.nodes[1:] {
+		addresses += "," + node.address
 	}
 	for _, store := range []struct {
 		at   **program
 		code string
 	}{{&w.victim, storeVictim}, {&w.near, storeNear}} {
-		if *store.at, err = w.start(ctx, "shelfsync-agent", store.code, "run", "--location", store.code, "--hub", w.hub.address); err != nil {
+		if *store.at, err = w.start(ctx, "shelfsync-agent", store.code, "run", "--location", store.code, "--hub", addresses); err != nil {
 			return nil, err
 		}
 	}
@@ -74,6 +76,38 @@ func begin(ctx context.Context, options Options) (w *world, err error) {
 		return nil, err
 	}
 	return w, w.online(ctx)
+}
+
+// found starts the hub: one node, or three that agree.
+func (w *world) found(ctx context.Context) error {
+	names, ports, peers := []string{"a", "b", "c"}[:max(1, w.options.Hubs)], []string{}, ""
+	for _, name := range names {
+		port, err := freePort()
+		if err != nil {
+			return fmt.Errorf("find a port: %w", err)
+		}
+		ports, peers = append(ports, port), peers+","+name+"="+port
+	}
+	for i, name := range names {
+		args := []string{"run", "--raft-listen", ports[i]}
+		if len(names) == 1 {
+			args = append(args, "--single")
+		} else {
+			args = append(args, "--peers", peers[1:], "--node", name)
+		}
+		node, err := w.launch("shelfsync-hub", "hub-"+name, args...)
+		if err != nil {
+			return err
+		}
+		w.nodes = append(w.nodes, node)
+	}
+	w.hub, w.raft = w.nodes[0], ports[0]
+	for _, node := range w.nodes {
+		if err := node.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stock loads a catalogue, opening balances, a claim and a sale to abuse.
@@ -204,7 +238,7 @@ func (w *world) effects(ctx context.Context) (effects []string, err error) {
 	for n := w.ledger + 1; w.mark != "" && n <= status.Sequence; n++ {
 		effects = append(effects, fmt.Sprintf("operation %d of the store", n))
 	}
-	facts, err := w.look(ctx)
+	facts, err := look(ctx, w.hub)
 	if err != nil {
 		return nil, err
 	}
