@@ -43,6 +43,10 @@ const (
 	MaxFeedWaitSeconds = 30
 	// MaxHeaderBytes bounds the header of one HTTP request: tokens and traces fit many times.
 	MaxHeaderBytes = 16 << 10
+	// MaxBodyValues bounds the values of one JSON body. The largest that a call
+	// takes, 200 lines with 64 candidates each, has half as many; decoded, a value
+	// takes up to 30 times the two bytes it may have on the wire.
+	MaxBodyValues = 32 << 10
 	// MaxConnections bounds open connections of one HTTP server; each costs
 	// about 10 KiB, and a hub node serves some thousand agents.
 	MaxConnections = 8192
@@ -136,6 +140,10 @@ const (
 	MaxQueueFrames = 256
 	// MaxQueueBytes bounds their bytes: a full window, or the parts of a round.
 	MaxQueueBytes = 2 << 20
+	// MaxGreetingBytes bounds the first message that a hub node reads of a
+	// connection: a Hello takes some 1.3 KiB at most, a later version's may take
+	// more. A full frame for each stranger would be 2 GiB at MaxConnections.
+	MaxGreetingBytes = 8 << 10
 	// WriteTimeoutMS bounds the writing of one frame; a peer that takes longer
 	// to make room for it is cut off.
 	WriteTimeoutMS = 5000

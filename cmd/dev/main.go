@@ -4,6 +4,7 @@
 //	go run ./cmd/dev check                  format, vet, staticcheck, architecture
 //	go run ./cmd/dev campaign --minutes 30  seeded runs, resumed where the last ended
 //	go run ./cmd/dev bench                  promises, measured on real programs and disks
+//	go run ./cmd/dev attack                 hostile input to real programs
 //	go run ./cmd/dev rehearsals             every real day, into docs/rehearsals.md
 //
 // It owns nothing but docs/campaigns.md, which is its own memory of the seeds
@@ -28,7 +29,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(checkCommand(), campaignCommand(), benchCommand(), rehearsalsCommand())
+	root.AddCommand(checkCommand(), campaignCommand(), benchCommand(), attackCommand(), rehearsalsCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "dev:", err)
 		os.Exit(1)

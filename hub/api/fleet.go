@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
@@ -57,11 +58,14 @@ func (r routes) linked(ctx context.Context, agents []shapes.Agent) error {
 	for i := range agents {
 		if p, ok := peers[agents[i].Location]; ok {
 			agents[i].State, agents[i].Version, agents[i].LastSeen = "online", p.Program, p.Heard.UTC()
-			agents[i].Backlog, agents[i].OldestUnsentMS = int64(p.Backlog), int64(p.OldestMS)
+			agents[i].Backlog, agents[i].OldestUnsentMS = claimed(p.Backlog), claimed(p.OldestMS)
 		}
 	}
 	return nil
 }
+
+// claimed is a number that an agent says of itself, which may be any.
+func claimed(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
 type exceptionsInput struct {
 	Reading

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/shelfsync/shelfsync/hub"
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
@@ -313,6 +316,22 @@ func TestAPageOfTheJournalEndsWithAnEntry(t *testing.T) {
 		}
 		if total != 6+14 || pages < 3 {
 			c.t.Errorf("%d records in %d pages", total, pages)
+		}
+	})
+}
+
+// boastful is a hub with an agent that says any number of itself.
+type boastful struct{ *hub.Server }
+
+func (boastful) Peers(context.Context, []string) (map[string]hub.Peer, error) {
+	return map[string]hub.Peer{"S1": {Agent: "S1", Backlog: math.MaxUint64, OldestMS: math.MaxUint64}}, nil
+}
+
+func TestWhatAnAgentClaimsStaysPositive(t *testing.T) {
+	inShop(t, func(c *client) {
+		c.do(&stock.AssignWriter{Location: "S1", Installation: "pc"})
+		if agent := c.through(boastful{c.hub}).get("/v1/agents").list("data")[0]; agent["backlog"].(float64) < 1 || agent["oldest_unsent_ms"].(float64) < 1 {
+			c.t.Errorf("%v", agent)
 		}
 	})
 }

@@ -63,7 +63,11 @@ func Dial(ctx context.Context, d Dialer) (Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", at.Host, refused(answer, err))
 	}
-	return adopt(conn, socket, at.Host)
+	s, err := adopt(conn, socket, at.Host)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // stay refuses redirects: a hub's addresses are configured, not learnt.
@@ -95,7 +99,13 @@ func Accept(w http.ResponseWriter, r *http.Request) (Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, err)
 	}
-	return adopt(conn, upgrade.socket, r.RemoteAddr)
+	s, err := adopt(conn, upgrade.socket, r.RemoteAddr)
+	if err != nil {
+		return nil, err
+	}
+	s.greeted = false
+	conn.SetReadLimit(protocol.MaxGreetingBytes) // who it is has yet to be said
+	return s, nil
 }
 
 func offered(r *http.Request) (names []string) {
@@ -119,20 +129,21 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return socket, buffers, err
 }
 
-func adopt(conn *websocket.Conn, socket net.Conn, remote string) (Conn, error) {
+func adopt(conn *websocket.Conn, socket net.Conn, remote string) (*webSocket, error) {
 	if conn.Subprotocol() != protocol.Subprotocol {
 		return nil, errors.Join(fmt.Errorf("connect to %s: %w", remote, ErrSubprotocol), conn.CloseNow())
 	}
 	conn.SetReadLimit(protocol.MaxFrameBytes)
-	return &webSocket{conn, socket, remote}, nil
+	return &webSocket{conn, socket, remote, true}, nil
 }
 
 // webSocket is a Conn over one WebSocket. The library waits without a limit for
 // the rest of a message while it closes, so its socket is closed for it.
 type webSocket struct {
-	conn   *websocket.Conn
-	socket net.Conn
-	remote string
+	conn    *websocket.Conn
+	socket  net.Conn
+	remote  string
+	greeted bool // the reader's: the first message was read, and larger ones may follow
 }
 
 func (s *webSocket) Read(ctx context.Context) ([]byte, error) {
@@ -142,6 +153,10 @@ func (s *webSocket) Read(ctx context.Context) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.cut())
+	}
+	if !s.greeted {
+		s.greeted = true
+		s.conn.SetReadLimit(protocol.MaxFrameBytes)
 	}
 	return message, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -92,6 +93,40 @@ func TestForeignMessages(t *testing.T) {
 				t.Error("the link lives on")
 			}
 			gone(t, l)
+		})
+	}
+}
+
+// TestTheFirstMessageIsAGreeting: a stranger cannot make a hub node hold a whole
+// frame; who has said anything may send one.
+func TestTheFirstMessageIsAGreeting(t *testing.T) {
+	for name, row := range map[string]struct {
+		sizes []int
+		last  bool // the last of them is read
+	}{
+		"as large as a greeting may be":   {[]int{protocol.MaxGreetingBytes}, true},
+		"larger than a greeting":          {[]int{protocol.MaxGreetingBytes + 2}, false},
+		"a full frame after the greeting": {[]int{1, protocol.MaxFrameBytes}, true},
+		"more than a frame after it":      {[]int{1, protocol.MaxFrameBytes + 2}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			agent, hub := overWebSocket(t, httptest.NewServer)
+			defer both(agent, hub)
+			wrote := make(chan struct{})
+			go func() { // received below
+				defer close(wrote)
+				for _, size := range row.sizes {
+					_ = agent.Write(t.Context(), make([]byte, size)) // may be cut off on the way
+				}
+			}()
+			var err error
+			for range row.sizes {
+				_, err = hub.Read(within(t))
+			}
+			if (err == nil) != row.last {
+				t.Errorf("the last is read with %v", err)
+			}
+			<-wrote
 		})
 	}
 }

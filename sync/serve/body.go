@@ -110,6 +110,9 @@ func (s *Server) judge(want *huma.RequestBody, body []byte, t reflect.Type) erro
 	if !utf8.Valid(body) {
 		return api.NewProblem(api.CodeMalformed, "the body is not UTF-8")
 	}
+	if valuesIn(body) > protocol.MaxBodyValues {
+		return api.NewProblem(api.CodeTooLarge, fmt.Sprintf("a body may hold at most %d values; send it in parts", protocol.MaxBodyValues))
+	}
 	var tree any
 	var syntax *json.SyntaxError
 	// A number beyond a float leaves a gap in the tree; its field says more below.
@@ -131,6 +134,23 @@ func (s *Server) judge(want *huma.RequestBody, body []byte, t reflect.Type) erro
 		faults = merge(faults, validate(value, "body."))
 	}
 	return invalid(faults)
+}
+
+// valuesIn counts the values of JSON, an empty list too, before anything is made
+// of them: each follows a comma or the bracket around it. It is never too small.
+func valuesIn(body []byte) int {
+	n, quoted := 1, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
 }
 
 func where(body []byte, err *json.SyntaxError) string {

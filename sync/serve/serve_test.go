@@ -187,6 +187,7 @@ func TestBadBodies(t *testing.T) {
 		{"cut JSON", `{"receipt":"1"`, api.CodeMalformed, "", "unexpected end"},
 		{"two values", `{} {}`, api.CodeMalformed, "", "after top-level value"},
 		{"nested", deep, api.CodeMalformed, "", "depth"},
+		{"values beyond count", `{"lines":[` + strings.Repeat("[],", protocol.MaxBodyValues) + `0]}`, api.CodeTooLarge, "", "32768 values"},
 		{"not UTF-8", "{\"receipt\":\"\xff\"}", api.CodeMalformed, "", "UTF-8"},
 		{"not an object", `[]`, api.CodeInvalid, "body", ""},
 		{"null", `null`, api.CodeInvalid, "body", ""},
@@ -259,6 +260,15 @@ func TestBodyJustWithinTheLimit(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	problem(t, s.post("/v1/sales", goodSale+pad+" "), api.CodeTooLarge)
+}
+
+// Commas and brackets within a string are text, also behind an escaped quote.
+func TestTextIsNoValues(t *testing.T) {
+	s := newShop(t)
+	text := `"` + strings.Repeat(`\",[{`, protocol.MaxBodyValues) + `\\"`
+	if w := s.post("/v1/sales", strings.Replace(goodSale, "{", `{"note":`+text+",", 1)); w.Code != 201 {
+		t.Errorf("%d %.300s", w.Code, w.Body)
+	}
 }
 
 func TestParametersAndPages(t *testing.T) {
