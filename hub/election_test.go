@@ -73,3 +73,31 @@ func TestWithoutALeaderCallersAreToldThatNothingWasDone(t *testing.T) {
 		}
 	})
 }
+
+// following is a log that another node leads: entries take effect all the same.
+type following struct{ *cluster.Memory }
+
+func (f following) Status() cluster.Status {
+	status := f.Memory.Status()
+	status.Leads, status.LeaderID = false, "another"
+	return status
+}
+
+// A node that does not lead moves no hub time, and tells what its agents have read.
+func TestAFollowersAgentsAreHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, func(m cluster.Machine) (cluster.Order, error) { return following{cluster.NewMemory(m)}, nil }, journal.Config{})
+		term := n.Status().Term
+		n.do(&stock.Found{Incarnation: 7})
+		n.do(&stock.AssignWriter{Location: "S1", Installation: "pc"})
+		n.do(&stock.Tick{Term: term, Elapsed: 5000})
+		if err := n.call(context.Background(), func(h *Hub) { h.echoes["S1"] = stock.Echo{Location: "S1", Now: 5000} }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		state := n.Board().State()
+		if l, _ := state.Location("S1"); state.Age(l) != 0 || state.Now() != 5000 {
+			t.Errorf("age %d ms at hub time %d", state.Age(l), state.Now())
+		}
+	})
+}

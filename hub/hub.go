@@ -27,7 +27,7 @@ type Hub struct {
 	peers   map[PeerID]*peer
 	agents  map[writer]*peer // the newest connection of each writer
 	echoes  map[string]stock.Echo
-	ticking bool      // a tick is on its way into the log
+	ticking bool      // a tick, or echoes, are on their way into the log
 	led     time.Time // when a leader was last known
 	born    time.Time
 }
@@ -156,6 +156,17 @@ func (h *Hub) Tick(term, incarnation uint64) {
 	}
 	h.ticking = true
 	h.intake.Urge(waiting{command: protocol.EncodeCommand(tick), answer: func(stock.Result, uint64, error) { h.ticking = false }})
+}
+
+// Echo proposes what agents here have read; the loop of a node that does not lead
+// calls it once a second. A leader's echoes go with its ticks.
+func (h *Hub) Echo(term uint64) {
+	if h.ticking || len(h.echoes) == 0 {
+		return
+	}
+	h.ticking = true
+	echoes := &stock.Echoes{Term: term, Echoes: h.takeEchoes()}
+	h.intake.Urge(waiting{command: protocol.EncodeCommand(echoes), answer: func(stock.Result, uint64, error) { h.ticking = false }})
 }
 
 // echoBytes is what an echo takes in a tick besides its location's code.

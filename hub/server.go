@@ -133,6 +133,8 @@ func (s *Server) beat() {
 	status := s.order.Status()
 	if status.Leads {
 		s.hub.Tick(status.Term, newIncarnation())
+	} else if status.LeaderID != "" {
+		s.hub.Echo(status.Term)
 	}
 	s.hub.Led(status.LeaderID != "")
 	s.hub.Beat()
