@@ -137,7 +137,7 @@ func TestAProgramThatDiesIsFound(t *testing.T) {
 		return "killed", err
 	}}}
 	report, err := run(t.Context(), Options{Programs: programs(t), Dir: t.TempDir(), quiet: time.Millisecond}, []kind{{"deadly", false, [][]attack{table}}})
-	if err == nil || !strings.Contains(err.Error(), "hub has ended") || len(report.Attacks) != 1 || len(report.Attacks[0].Faults) == 0 {
+	if err == nil || !strings.Contains(err.Error(), "hub-a has ended") || len(report.Attacks) != 1 || len(report.Attacks[0].Faults) == 0 {
 		t.Errorf("the run ends with %v and %+v", err, report.Attacks)
 	}
 }
