@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +19,7 @@ import (
 // of it, and what it opened is closed.
 var floods = []attack{
 	{name: "500 agents that read nothing while the hub broadcasts", target: onSync, expects: "broadcast", leaves: 500 + broadcasts, run: deafAgents(500)},
-	{name: "500 messages that never end", target: onSync, expects: "served", run: unending(500)},
+	{name: "500 messages that never end", target: onSync, expects: "500 closed 1009", run: unending(500)},
 	{name: "50 admitted agents with messages that never end", target: onSync, expects: "served", leaves: 50, run: unendingAgents(50)},
 	{name: "500 connections, one after another", target: onSync, expects: "500 welcomed", run: comeAndGo(500, false)},
 	{name: "500 connections, each reset", target: onSync, expects: "500 welcomed", run: comeAndGo(500, true)},
@@ -73,7 +75,8 @@ func deafAgents(n int) func(context.Context, *world) (string, error) {
 	}
 }
 
-// unending sends almost a whole message on each connection, and no more.
+// unending sends almost a whole message on each connection, and no more, and
+// counts how they end.
 func unending(n int) func(context.Context, *world) (string, error) {
 	return func(ctx context.Context, w *world) (string, error) {
 		conns, err := w.crowd(ctx, n)
@@ -85,8 +88,24 @@ func unending(n int) func(context.Context, *world) (string, error) {
 			s := &socket{conn}
 			s.send([]byte(handshake(w.hub.address, nil)), full)
 		}
-		return w.served(ctx, w.hub)
+		ends := map[string]int{}
+		for _, conn := range conns {
+			if _, err := http.ReadResponse(conn.in, nil); err != nil {
+				return "", fmt.Errorf("wait for the upgrade: %w", err)
+			}
+			ends[(&socket{conn}).end()]++
+		}
+		return counted(ends), nil
 	}
+}
+
+// counted words answers and how many there were of each.
+func counted(answers map[string]int) string {
+	var words []string
+	for _, answer := range slices.Sorted(maps.Keys(answers)) {
+		words = append(words, fmt.Sprintf("%d %s", answers[answer], answer))
+	}
+	return strings.Join(words, ", ")
 }
 
 // unendingAgents do the same once they were welcomed, and so may send full frames.

@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -56,14 +57,18 @@ func (w *world) launch(binary, name string, args ...string) (*program, error) {
 	return p, nil
 }
 
-// freePort asks the kernel for a port nobody listens on.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePort finds a port nobody listens on, below those that the kernel gives to
+// outgoing connections: a flood opens a thousand, and one of them could take it
+// before the program does.
+func freePort() (address string, err error) {
+	for range 100 {
+		l, failed := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+rand.IntN(12_000)))
+		if failed == nil {
+			return l.Addr().String(), l.Close()
+		}
+		err = failed
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", err
 }
 
 // startWait bounds how long a program may take until it serves.

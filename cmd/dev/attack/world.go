@@ -46,19 +46,22 @@ type world struct {
 }
 
 // begin starts hub and agents and gives them something to lose.
-func begin(ctx context.Context, options Options) (w *world, err error) {
+func begin(ctx context.Context, options Options) (*world, error) {
 	dir, err := os.MkdirTemp(options.Dir, "shelfsync-attack-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	w = &world{options: options, dir: dir}
-	defer func() {
-		if err != nil {
-			w.end()
-		}
-	}()
-	if err = w.found(ctx); err != nil {
+	w := &world{options: options, dir: dir}
+	if err := w.populate(ctx); err != nil {
+		w.end()
 		return nil, err
+	}
+	return w, nil
+}
+
+func (w *world) populate(ctx context.Context) (err error) {
+	if err := w.found(ctx); err != nil {
+		return err
 	}
 	addresses := w.hub.address
 	for _, node := range w.nodes[1:] {
@@ -69,13 +72,13 @@ func begin(ctx context.Context, options Options) (w *world, err error) {
 		code string
 	}{{&w.victim, storeVictim}, {&w.near, storeNear}} {
 		if *store.at, err = w.start(ctx, "shelfsync-agent", store.code, "run", "--location", store.code, "--hub", addresses); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := w.stock(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return w, w.online(ctx)
+	return w.online(ctx)
 }
 
 // found starts the hub: one node, or three that agree.
