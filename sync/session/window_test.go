@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -68,5 +69,36 @@ func TestARoundIsBounded(t *testing.T) {
 	}
 	if agent.rounds.whole != nil {
 		t.Error("the agent keeps what it gathered")
+	}
+}
+
+// TestARoundBringsEveryKindOfValue: what its parts hold is in the whole, of every
+// list that a round has.
+func TestARoundBringsEveryKindOfValue(t *testing.T) {
+	var gathering rounds
+	for n := range 2 {
+		part := &protocol.Round{Hub: protocol.HubPosition{Index: 1}, Part: uint64(n), Last: n == 1, Restart: true, Renew: true, Now: 9}
+		fields := reflect.ValueOf(part).Elem()
+		for i := range fields.NumField() {
+			if list := fields.Field(i); list.Kind() == reflect.Slice {
+				list.Set(reflect.MakeSlice(list.Type(), n+1, n+1))
+			}
+		}
+		whole, err := gathering.gather(part)
+		if err != nil || (whole != nil) != part.Last {
+			t.Fatalf("part %d gives %v, %v", n, whole, err)
+		}
+		if whole == nil {
+			continue
+		}
+		fields = reflect.ValueOf(whole).Elem()
+		for i := range fields.NumField() {
+			if list := fields.Field(i); list.Kind() == reflect.Slice && list.Len() != 3 {
+				t.Errorf("the whole has %d of 3 %s", list.Len(), fields.Type().Field(i).Name)
+			}
+		}
+		if !whole.Restart || !whole.Renew || whole.Now != 9 {
+			t.Errorf("the whole is %+v", whole)
+		}
 	}
 }
