@@ -102,6 +102,9 @@ func (c *channel) reserve(r *rand.Rand, id string) *order {
 			o.accepted = a.reservation()
 			c.check(r, o, o.accepted)
 			if a.status == 200 {
+				if !o.unknown {
+					c.world.seen.fault(fmt.Sprintf("%s was made by an attempt of which the hub said that nothing was done", id))
+				}
 				c.world.seen.meet("a reservation was repeated and answered with its record")
 			}
 			return o

@@ -148,6 +148,7 @@ func (w *world) end(n *node, crash bool) {
 	if err := n.crash(w.random.IntN(2) == 0); err != nil {
 		w.seen.fault(err.Error())
 	}
+	w.seen.meet("a node crashed")
 }
 
 func (w *world) up(n *node) {
@@ -279,35 +280,45 @@ func (w *world) drizzle() {
 			continue
 		}
 		before := w.seen.times("a snapshot was installed")
-		if w.wire.repeat(w.net, old) && kind == installSnapshot && w.seen.times("a snapshot was installed") == before {
+		answered := w.wire.repeat(w.net, old)
+		if answered {
+			w.seen.meet("an old request was sent again")
+		}
+		if answered && kind == installSnapshot && w.seen.times("a snapshot was installed") == before {
 			w.seen.meet("a late snapshot was kept away")
 		}
 	}
 }
 
-// schedule strikes until the time is up, and counts.
-func (w *world) schedule(length time.Duration) (strikes int) {
-	total := 0
-	for i := range misfortunes {
-		total += misfortunes[i].weight
-	}
-	for end := time.Now().Add(length); time.Now().Before(end) && !w.seen.broken(); {
-		draw, row := w.random.IntN(total), 0
-		for draw >= misfortunes[row].weight {
-			draw -= misfortunes[row].weight
-			row++
+// deck is every row as often as it weighs, shuffled: an hour meets them all.
+func (w *world) deck() (rows []int) {
+	for row := range misfortunes {
+		for range misfortunes[row].weight {
+			rows = append(rows, row)
 		}
-		w.trace(misfortunes[row].name)
-		remedy := misfortunes[row].strike(w)
-		w.seen.meet("fault: " + misfortunes[row].name)
-		strikes++
+	}
+	w.random.Shuffle(len(rows), func(i, k int) { rows[i], rows[k] = rows[k], rows[i] })
+	return rows
+}
+
+// schedule strikes until the time is up.
+func (w *world) schedule(length time.Duration) {
+	var deck []int
+	for end := time.Now().Add(length); time.Now().Before(end) && !w.seen.broken(); w.strikes++ {
+		if len(deck) == 0 {
+			deck = w.deck()
+		}
+		row := misfortunes[deck[0]]
+		deck = deck[1:]
+		w.trace(row.name)
+		remedy := row.strike(w)
+		w.seen.meet("fault: " + row.name)
 		if remedy != nil {
 			w.live(time.Second + about(w.random, w.shape.pause))
 			remedy()
 		}
 		w.live(2*time.Second + about(w.random, w.shape.pause))
 	}
-	return strikes
 }
 
 // live lets time pass, looks after nodes that ended themselves, and now and then

@@ -1,6 +1,7 @@
 package compressed
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -20,22 +21,82 @@ func seedOf(t *testing.T, fallback uint64) uint64 {
 	return seed
 }
 
+// TestOneVirtualHour is three nodes, their stores and channels for an hour of
+// their time, with more than a hundred faults.
 func TestOneVirtualHour(t *testing.T) {
-	run(t, seedOf(t, 1), lengthOf(time.Hour))
+	play(t, seedOf(t, 1), time.Hour).vacuous(t, 1)
 }
 
-// run plays one seed.
-func run(t *testing.T, seed uint64, length time.Duration) {
+// TestTenVirtualHours is the same for five seeds, two hours each.
+func TestTenVirtualHours(t *testing.T) {
+	if os.Getenv("SHELFSYNC_DEEP") == "" {
+		t.Skip("takes minutes: set SHELFSYNC_DEEP=1 (make test-deep)")
+	}
+	for seed := seedOf(t, 100); seed < seedOf(t, 100)+5; seed++ {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { play(t, seed, 2*time.Hour).vacuous(t, 2) })
+	}
+}
+
+// sometimes is what a run must have met, so often in an hour: a schedule that
+// never comes there proves nothing about it.
+var sometimes = []struct {
+	what  string
+	least int
+}{
+	{"a node began to lead", 20},
+	{"a snapshot was written", 50},
+	{"a snapshot was installed", 3},
+	{"a late snapshot was kept away", 3},
+	{"a conflicting tail was cut", 1},
+	{"a node with an empty folder joined", 1},
+	{"a node crashed", 5},
+	{"a store's PC crashed", 1},
+	{"a write was forwarded to the leader", 50},
+	{"an outcome was unknown", 3},
+	{"a write was refused without a trace", 3},
+	{"a node said that it is behind", 5},
+	{"an agent changed its node", 20},
+	{"a reservation was short", 5},
+	{"a claim: stage", 20},
+	{"a claim: pick", 20},
+	{"an order ended or stands as expired", 20},
+	{"an order ended or stands as released", 20},
+	{"an order ended or stands as short", 1},
+	{"an old request was sent again", 100},
+}
+
+// vacuous fails a run that did not meet what it is there for.
+func (w *world) vacuous(t *testing.T, hours int) {
+	if t.Failed() {
+		return
+	}
+	for _, s := range sometimes {
+		if times := w.seen.times(s.what); times < s.least*hours {
+			t.Errorf("vacuous: %q %d times in %d h, at least %d wanted", s.what, times, hours, s.least*hours)
+		}
+	}
+	for kind, times := range w.wire.repeated {
+		if times == 0 && kind != timeoutNow {
+			t.Errorf("vacuous: no request of kind %d was sent again and answered", kind)
+		}
+	}
+	if w.strikes < 100*hours {
+		t.Errorf("vacuous: %d faults in %d h", w.strikes, hours)
+	}
+}
+
+// play plays one seed.
+func play(t *testing.T, seed uint64, length time.Duration) *world {
 	t.Logf("seed %d (SHELFSYNC_SEED): the schedule is drawn from it; what the Go scheduler does is not", seed)
 	began := time.Now()
 	var w *world
-	strikes := 0
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(t, seed)
-		strikes = w.play(length)
+		w.play(length)
 	})
-	t.Logf("%d stores, %d faults in %v of virtual time, %v of real time", w.shape.stores, strikes, length, time.Since(began).Round(10*time.Millisecond))
+	t.Logf("%d stores, %d faults in %v of virtual time, %v of real time", w.shape.stores, w.strikes, length, time.Since(began).Round(10*time.Millisecond))
 	t.Logf("requests between nodes: %v, sent again: %v", w.wire.seen, w.wire.repeated)
+	return w
 }
 
 // tell reports while the bubble still lives: what is stuck in it ends the program.
@@ -54,10 +115,10 @@ func (w *world) tell() {
 }
 
 // play is one run from the founding to the audit.
-func (w *world) play(length time.Duration) (strikes int) {
+func (w *world) play(length time.Duration) {
 	if w.open() {
 		w.others.Go(w.drizzle)
-		strikes = w.schedule(length)
+		w.schedule(length)
 	}
 	if !w.seen.broken() {
 		w.net.clear()
@@ -73,7 +134,6 @@ func (w *world) play(length time.Duration) (strikes int) {
 	}
 	w.tell()
 	w.close()
-	return strikes
 }
 
 // close ends everything, whatever it found.
@@ -92,11 +152,4 @@ func (w *world) close() {
 		}
 	}
 	w.others.Wait()
-}
-
-func lengthOf(d time.Duration) time.Duration {
-	if s := os.Getenv("LEN"); s != "" {
-		d, _ = time.ParseDuration(s)
-	}
-	return d
 }

@@ -35,7 +35,7 @@ type trio struct {
 func inTrio(t *testing.T, trailing uint64, test func(*trio)) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := newSightings()
-		c := &trio{t: t, dir: t.TempDir(), net: newNetwork(), seen: seen, wire: newWire(seen.fault)}
+		c := &trio{t: t, dir: folder(t), net: newNetwork(), seen: seen, wire: newWire(seen.fault)}
 		for i := range nodeCount {
 			c.start(i, trailing)
 		}

@@ -98,6 +98,9 @@ func (p *place) gone() bool {
 	return p.dead
 }
 
+// keepAlive is how long a connection to nobody stands before the system ends it.
+const keepAlive = 2 * time.Minute
+
 // die ends a life: its connections are reset, or, silent, just never carry
 // anything again, as when the power fails.
 func (p *place) die(silent bool) {
@@ -122,6 +125,7 @@ func (p *place) die(silent bool) {
 		if silent {
 			c.in.swallow()
 			c.out.swallow()
+			time.AfterFunc(keepAlive, c.reset)
 		} else {
 			c.reset()
 		}

@@ -238,7 +238,7 @@ func (w *wire) repeat(n *network, r request) bool {
 	}
 	w.answered(r, answer)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.repeated[r.kind]++
-	w.mu.Unlock()
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -23,17 +24,18 @@ type shape struct {
 // world is a hub of three nodes, its stores and channels, and the network
 // between them. The test's own goroutine drives it.
 type world struct {
-	t      *testing.T
-	seed   uint64
-	random *rand.Rand
-	shape  shape
-	dir    string
-	net    *network
-	wire   *wire
-	seen   *sightings
-	nodes  []*node
-	stores []*store
-	asking []*channel
+	t       *testing.T
+	seed    uint64
+	random  *rand.Rand
+	shape   shape
+	dir     string
+	net     *network
+	wire    *wire
+	seen    *sightings
+	nodes   []*node
+	stores  []*store
+	asking  []*channel
+	strikes int
 
 	closing chan struct{}  // closed when tills and channels go home
 	working sync.WaitGroup // tills and channels
@@ -58,6 +60,24 @@ func hosts() (addresses []string) {
 	return addresses
 }
 
+// memory is where Linux keeps files in memory. A sync to a disk is real time,
+// which does not pass in a bubble: it only makes everybody wait. What a kill
+// leaves behind is the same in both.
+const memory = "/dev/shm"
+
+// folder is a place for the files of all programs.
+func folder(t *testing.T) string {
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "shelfsync-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // newRandom is a stream of its own for everybody who draws.
 func newRandom(seed uint64, who string) *rand.Rand {
 	mixed := seed
@@ -68,10 +88,10 @@ func newRandom(seed uint64, who string) *rand.Rand {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, seed: seed, random: newRandom(seed, "schedule"), dir: t.TempDir(), net: newNetwork(), seen: newSightings(),
+	w := &world{t: t, seed: seed, random: newRandom(seed, "schedule"), dir: folder(t), net: newNetwork(), seen: newSightings(),
 		closing: make(chan struct{}), endings: make(chan struct{})}
 	w.shape = shape{trailing: uint64(w.random.IntN(33)), threshold: uint64(16 + w.random.IntN(49)), interval: time.Duration(1+w.random.IntN(5)) * time.Second,
-		stores: 3 + w.random.IntN(4), pause: 12 * time.Second}
+		stores: 3 + w.random.IntN(4), pause: 9 * time.Second}
 	w.wire = newWire(w.seen.fault)
 	for _, name := range nodeNames() {
 		w.nodes = append(w.nodes, &node{world: w, name: name, dir: filepath.Join(w.dir, name)})
