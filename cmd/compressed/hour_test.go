@@ -152,4 +152,5 @@ func (w *world) close() {
 		}
 	}
 	w.others.Wait()
+	time.Sleep(keepAlive + time.Second) // time stands still once this goroutine has ended
 }
