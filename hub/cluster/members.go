@@ -53,12 +53,16 @@ func (r *Raft) settled() bool {
 // them are new and it is the first of their list, else it asks to be admitted.
 // A folder that was in a cluster and is no longer is not let in again.
 func (r *Raft) join(seeds []string, founds bool) error {
+	belonged, err := r.belonged() // noted before it votes, so before anybody removes it
+	if err != nil {
+		return err
+	}
 	switch {
 	case r.isNew() && founds:
 		if founded, err := r.found(seeds); founded || err != nil {
 			return err
 		}
-	case len(r.members()) > 0 && !r.isMember(r.folder.id):
+	case belonged && !r.isMember(r.folder.id):
 		return errRemoved
 	}
 	ask := protocol.PeerMessage{Kind: protocol.PeerAdmit, Server: r.folder.id, Address: string(r.transport.LocalAddr()), Index: r.driver.applied.Load()}
@@ -82,11 +86,11 @@ func (r *Raft) askLeader(address string, m protocol.PeerMessage, within time.Dur
 	return answer, meant(answer)
 }
 
-// found begins a cluster of this node and the seeds, once all of them have
-// answered that they are new: a node that lost its folder must never found a
-// second cluster beside the one it was in.
+// found begins a cluster of this node alone, once all seeds have answered that
+// they are new: a node that lost its folder must never found a second cluster
+// beside the one it was in. The seeds then ask to be admitted, for a new folder
+// has no vote.
 func (r *Raft) found(seeds []string) (founded bool, err error) {
-	servers := []raft.Server{{ID: raft.ServerID(r.folder.id), Address: r.transport.LocalAddr()}}
 	for _, seed := range seeds {
 		answer, err := r.streams.call(seed, protocol.PeerMessage{Kind: protocol.PeerMarked, Mark: r.mark()}, askWithin)
 		if err != nil {
@@ -95,11 +99,11 @@ func (r *Raft) found(seeds []string) (founded bool, err error) {
 		if !answer.Mark.New {
 			return false, nil // there is a cluster: join it
 		}
-		servers = append(servers, raft.Server{ID: raft.ServerID(answer.Mark.ID), Address: raft.ServerAddress(answer.Mark.Address)})
 	}
-	err = r.raft.BootstrapCluster(raft.Configuration{Servers: servers}).Error()
+	alone := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(r.folder.id), Address: r.transport.LocalAddr()}}}
+	err = r.raft.BootstrapCluster(alone).Error()
 	if err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
-		return false, fmt.Errorf("found a cluster of %d nodes: %w", len(servers), err)
+		return false, fmt.Errorf("found a cluster: %w", err)
 	}
 	return true, nil
 }

@@ -128,6 +128,7 @@ func listed(t *testing.T, n int) *members {
 	for i := range slices.Backward(m.configs) { // the founder comes last, and waits for nobody
 		m.start(t, i)
 	}
+	m.voters(t, n)
 	return m
 }
 

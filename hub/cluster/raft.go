@@ -44,6 +44,9 @@ type Config struct {
 	// CommitStall is how long a leader may lead with an entry before it and commit
 	// nothing, before the node stops; zero: 10 s.
 	CommitStall time.Duration
+	// CommitTold is how soon a follower hears what is committed when nothing
+	// follows; zero: 5 ms. Compressed time makes the repetition costly.
+	CommitTold time.Duration
 	// Fatal is told once why the node cannot go on; it may return, and then the
 	// node answers nothing as done any more. nil: panic.
 	Fatal func(error)
@@ -62,6 +65,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Heartbeat = cmp.Or(c.Heartbeat, time.Second)
 	c.CommitStall = cmp.Or(c.CommitStall, 10*time.Second)
+	c.CommitTold = cmp.Or(c.CommitTold, commitTold)
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Fatal == nil {
 		c.Fatal = func(err error) { panic(err) }
@@ -87,7 +91,7 @@ func (c Config) settings(log *bridge) *raft.Config {
 	s.HeartbeatTimeout, s.ElectionTimeout = c.Heartbeat, c.Heartbeat
 	s.LeaderLeaseTimeout = max(c.Heartbeat/2, 5*time.Millisecond) // a leader that is cut off gives up before another is elected
 	s.MaxAppendEntries = 64                                       // 1 MiB a request at 16 KiB an entry
-	s.CommitTimeout = commitTold
+	s.CommitTimeout = c.CommitTold
 	s.BatchApplyCh = true // group commit; and with fewer slots than its room, Propose never blocks
 	s.TrailingLogs, s.SnapshotThreshold, s.SnapshotInterval = c.TrailingLogs, c.SnapshotThreshold, c.SnapshotInterval
 	s.NoSnapshotRestoreOnStart = false // state and index always come from one place

@@ -21,6 +21,7 @@ func (r *Raft) serve(seeds []string, founds bool) {
 	if !ok {
 		return
 	}
+	network.votes = r.votes
 	go network.loop(r.stale, r.keptAway(), r.raft.CurrentTerm) // ends with the transport
 	r.apart(r.talkLoop)
 	r.apart(func() { r.joinLoop(seeds, founds) })

@@ -12,7 +12,10 @@ import (
 const (
 	transportPool    = 3
 	transportTimeout = 10 * time.Second
-	rpcsInFlight     = 2
+	// rpcsInFlight of one turns the library's pipeline off. It waits for itself for
+	// ever where a follower refuses a request while another is on its way: the
+	// follower then hears heartbeats and no entry, and the node cannot be closed.
+	rpcsInFlight = 1
 )
 
 // transport carries the library's requests between nodes.
@@ -34,7 +37,7 @@ func openTransport(p *port, log *bridge) transport {
 	}
 	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{Logger: log, Stream: p,
 		MaxPool: transportPool, MaxRPCsInFlight: rpcsInFlight, Timeout: transportTimeout})
-	return &filtered{inner, make(chan raft.RPC), make(chan struct{})}
+	return &filtered{NetworkTransport: inner, passed: make(chan raft.RPC), stopped: make(chan struct{})}
 }
 
 // filtered keeps snapshots away that are older than the state here. The library
@@ -44,6 +47,7 @@ type filtered struct {
 	*raft.NetworkTransport
 	passed  chan raft.RPC
 	stopped chan struct{}
+	votes   func() bool // this node may vote; set before loop
 }
 
 // Consumer is where the library takes its requests from.
@@ -55,6 +59,10 @@ func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, kept func
 	for {
 		select {
 		case rpc := <-f.NetworkTransport.Consumer():
+			if asksForVote(rpc) && !f.votes() {
+				refuseVote(rpc, term())
+				continue
+			}
 			install, ok := rpc.Command.(*raft.InstallSnapshotRequest)
 			if !ok || !stale(install) {
 				f.pass(rpc)

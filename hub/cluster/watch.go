@@ -89,6 +89,10 @@ func (r *Raft) watch() {
 		}
 		return
 	}
+	belonged, err := r.belonged()
+	if err != nil {
+		return // the fuse has blown, or the node closes
+	}
 	before := *r.heard.Load()
 	heard := map[string]heardOf{}
 	for _, s := range r.members() {
@@ -99,7 +103,7 @@ func (r *Raft) watch() {
 		at := before[id]
 		answer, err := r.streams.call(string(s.Address), protocol.PeerMessage{Kind: protocol.PeerMarked, Mark: r.mark()}, askWithin)
 		if err == nil && answer.Mark.ID == id {
-			if answer.Mark.Stranger {
+			if answer.Mark.Stranger && belonged {
 				_ = r.fuse.blow(errRemoved)
 				return
 			}
