@@ -28,6 +28,11 @@ func FuzzApply(f *testing.F) {
 		protocol.EncodeCommand(&stock.AssignWriter{Location: "W1", Installation: "pc2"}),
 		protocol.EncodeCommand(&stock.Tick{Elapsed: 10_000, Echoes: []stock.Echo{{Location: "S1", Now: 1, Base: 9}}}),
 		protocol.EncodeCommand(&stock.Found{Incarnation: 1}),
+		protocol.EncodeCommand(&stock.Echoes{Term: 1, Echoes: []stock.Echo{{Location: "S1", Now: 1, Base: 9}}}),
+		protocol.EncodeCommand(&stock.Step{ID: "r1", Action: stock.Move, Line: "1", Quantity: 400, To: "W1"}),
+		protocol.EncodeCommand(&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Closed}}}),
+		protocol.EncodeCommand(&stock.Document{Source: "erp", Location: "S1", Operation: stock.Operation{Document: "D8",
+			Lines: []stock.Line{{Kind: stock.Adjust, Item: "HEART", Quantity: -8300, Account: stock.Sellable}}}}),
 	} {
 		f.Add(protocol.EncodeEntry(1, []protocol.Command{c, c}))
 	}
@@ -41,7 +46,7 @@ func FuzzApply(f *testing.F) {
 		w.run([]string{"writer", "S1", "pc1"})
 		w.run([]string{"opening", "S1", "HEART", "10"})
 		w.run([]string{"opening", "W1", "HEART", "10"})
-		w.run([]string{"web", "reserves", "r1", "3", "HEART", "at", "S1", ",", "2", "HEART", "at", "W1"})
+		w.run([]string{"web", "reserves", "r1", "3", "HEART", "at", "S1", "W1", ",", "2", "HEART", "at", "W1"})
 		w.run([]string{"web", "confirms", "r1"})
 		w.state.Apply(w.index+1, entry)
 		if err := w.state.Check(); err != nil {

@@ -43,13 +43,13 @@ const MaxTasks = 1000
 // addTask asks a store to do something, unless it was asked already.
 func (s *State) addTask(at LocationNo, t Task) {
 	l := s.own(at)
+	if l.openTasks >= MaxTasks {
+		return
+	}
 	for _, open := range l.tasks.since(0) {
 		if open.Kind == t.Kind && open.Item == t.Item && (t.Kind == Recount || open.Reservation == t.Reservation && open.Line == t.Line) {
 			return
 		}
-	}
-	if l.openTasks >= MaxTasks {
-		return
 	}
 	t.At, t.Index = s.now, s.index
 	*l.tasks.edit(s.generation, l.nextTask, s.index) = t

@@ -1,6 +1,6 @@
 package stock
 
-import "sort"
+import "container/heap"
 
 // settled is the rule that this build settles levels by; a state of rule 0 is
 // older, and its levels are settled when something touches them.
@@ -73,15 +73,35 @@ func (y yielder) weaker(than yielder) bool {
 	return y.line < than.line
 }
 
-// yielders are the claims of a level that are not set aside, the weakest first.
-func (s *State) yielders(at placeKey) (list []yielder) {
+// yielders are claims that may have to give way, as a heap with the weakest on
+// top: of many claims on a hot item few give way at a time.
+type yielders []yielder
+
+func (y yielders) Len() int           { return len(y) }
+func (y yielders) Less(i, k int) bool { return y[i].weaker(y[k]) }
+func (y yielders) Swap(i, k int)      { y[i], y[k] = y[k], y[i] }
+
+// Push is for container/heap.
+func (y *yielders) Push(x any) { *y = append(*y, x.(yielder)) }
+
+// Pop is for container/heap.
+func (y *yielders) Pop() any {
+	last := len(*y) - 1
+	x := (*y)[last]
+	*y = (*y)[:last]
+	return x
+}
+
+// yieldersAt are the claims of a level that are not set aside.
+func (s *State) yieldersAt(at placeKey) yielders {
+	var list yielders
 	s.LocationAt(at.location).eachClaim(at.item, func(ref claimRef) {
 		r, _ := s.reservations.get(ref.reservation)
 		if r.Lines[ref.line].State != Staged {
 			list = append(list, yielder{r, int(ref.line)})
 		}
 	})
-	sort.Slice(list, func(i, k int) bool { return list[i].weaker(list[k]) })
+	heap.Init(&list)
 	return list
 }
 
@@ -89,10 +109,8 @@ func (s *State) yielders(at placeKey) (list []yielder) {
 // first; then the strongest of them chooses another location first.
 func (s *State) yield(at placeKey, lacking Quantity, cause Cause) {
 	var giving []yielder
-	for _, y := range s.yielders(at) {
-		if lacking <= 0 {
-			break
-		}
+	for list := s.yieldersAt(at); lacking > 0 && len(list) > 0; {
+		y := heap.Pop(&list).(yielder)
 		r := s.ownReservation(y.reservation.no)
 		i := y.line
 		if lacking < r.Lines[i].Quantity && r.mayYield(i) {
