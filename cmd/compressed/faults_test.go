@@ -1,10 +1,12 @@
 package compressed
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/shelfsync/shelfsync/hub/cluster"
 )
 
 // misfortune is one row of the schedule: what happens, how often among all, and
@@ -32,7 +34,8 @@ var misfortunes = []misfortune{
 	{"a node crashes", 8, func(w *world) func() { return w.down(w.anyNode(), true) }},
 	{"the leader crashes", 6, func(w *world) func() { return w.down(w.leader(), true) }},
 	{"all nodes crash", 2, (*world).blackout},
-	{"a node's disk is replaced", 5, (*world).replaceDisk},
+	{"a node's disk is replaced", 4, (*world).replaceDisk},
+	{"the disk is replaced that holds what only the leader holds too", 3, (*world).replaceDiskAtWorst},
 	{"a store's program is started again", 5, (*world).restartStore},
 	{"a store's PC crashes", 5, (*world).crashStore},
 	{"a follower is told to stand at once", 4, (*world).transfer},
@@ -177,27 +180,52 @@ func (w *world) blackout() func() {
 // replaceDisk starts a node on an empty folder and lets it join. It waits until
 // the node has everything: no second disk is lost meanwhile.
 func (w *world) replaceDisk() func() {
-	n := w.anyNode()
 	w.net.clear()
-	for _, other := range w.nodes {
-		w.up(other)
-	}
-	if w.seen.broken() {
+	w.lose(w.anyNode())
+	return nil
+}
+
+// replaceDiskAtWorst loses the disk that holds what only the leader holds too,
+// while the leader cannot be reached and the third node lacks it.
+func (w *world) replaceDiskAtWorst() func() {
+	leader := w.leader()
+	if leader == nil {
 		return nil
+	}
+	var rest []*node
+	for _, n := range w.nodes {
+		if n != leader {
+			rest = append(rest, n)
+		}
+	}
+	w.isolate(rest[0], weather{cut: true})
+	w.live(time.Second + about(w.random, w.shape.pause))
+	w.isolate(leader, weather{cut: true})
+	w.net.both(rest[0].name, rest[1].name, weather{})
+	w.lose(rest[1])
+	return nil
+}
+
+// lose replaces a node's disk, bears the weather for a while, clears it, and
+// waits until the node is a member and holds everything.
+func (w *world) lose(n *node) {
+	if n == nil || n.run.Load() == nil || w.seen.broken() {
+		return
 	}
 	w.end(n, true)
 	if err := n.wipe(); err != nil {
 		w.seen.fault(err.Error())
-		return nil
+		return
 	}
 	w.up(n)
+	w.live(about(w.random, w.shape.pause))
+	w.net.clear()
 	w.until(n.name+" joins with an empty folder", time.Minute, func() bool {
 		w.revive()
 		leader := w.leader()
 		return leader != nil && w.joined(n) && n.run.Load() != nil && n.state().Index() >= leader.state().Index()
 	})
 	w.seen.meet("a node with an empty folder joined")
-	return nil
 }
 
 func (w *world) restartStore() func() {
@@ -241,11 +269,7 @@ func standNow(id, address string) []byte {
 	return append(append(message, 0xa0|byte(len("ProtocolVersion"))), "ProtocolVersion\x03"...)
 }
 
-// acceptable are the reasons for which a node may end itself: a new start mends
-// them, and they are what its guards are for.
-var acceptable = []string{"snapshots came one after the other and no entry was applied"}
-
-// revive starts nodes again that ended themselves.
+// revive starts nodes again that ended themselves and may be.
 func (w *world) revive() {
 	for _, n := range w.nodes {
 		l := n.run.Load()
@@ -254,11 +278,7 @@ func (w *world) revive() {
 		}
 		select {
 		case err := <-l.fatal:
-			known := false
-			for _, reason := range acceptable {
-				known = known || strings.Contains(err.Error(), reason)
-			}
-			if !known {
+			if !errors.Is(err, cluster.ErrStartAgain) {
 				w.seen.fault(n.name + " ended itself: " + err.Error())
 			}
 			w.seen.meet("a node ended itself and was started again")
