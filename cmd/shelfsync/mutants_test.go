@@ -100,7 +100,7 @@ func build(t *testing.T, root string, args ...string) {
 // play rehearses a short peaceful day with the programs of a folder.
 func play(t *testing.T, programs string) (report rehearse.Report, code int) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(programs, "shelfsync"), "rehearse", "--faults", "none", "--limit", "400", "--stores", "4",
+	command := exec.CommandContext(t.Context(), filepath.Join(programs, "shelfsync"), "rehearse", "--hubs", "1", "--faults", "none", "--limit", "400", "--stores", "4",
 		"--online-share", "0.3", "--dir", t.TempDir())
 	var out bytes.Buffer
 	command.Stdout = &out

@@ -45,7 +45,7 @@ func (r *Run) caughtUp(ctx context.Context) error {
 func (r *Run) missing(ctx context.Context) string {
 	for location, s := range r.agents {
 		var status api.Status
-		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/status", &status); err != nil {
+		if _, err := r.client.get(ctx, s.agent.one("/v1/status"), &status); err != nil {
 			return location + " does not answer: " + err.Error()
 		}
 		if status.Link.State != "online" || status.Backlog.Operations > 0 {
@@ -78,8 +78,8 @@ func (r *Run) behind(ctx context.Context, location string, s *store) string {
 }
 
 func (r *Run) heldCarts(ctx context.Context) (held int, err error) {
-	err = pages(ctx, r.client, r.at("/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
-		if record.State == "held" {
+	err = pages(ctx, r.client, r.hub(0, "/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
+		if record.State == "held" && !r.hot.asks(record.ID) {
 			held++
 		}
 	})
@@ -92,7 +92,7 @@ const compareItems = 200
 // compare reads all levels of a location from the hub and the same items from
 // its agent, and names the first difference.
 func (r *Run) compare(ctx context.Context, location string, s *store) (differs string, levels []api.Level, err error) {
-	err = pages(ctx, r.client, r.at("/v1/levels"), url.Values{"location": {location}}, func(l api.Level) { levels = append(levels, l) })
+	err = pages(ctx, r.client, r.hub(0, "/v1/levels"), url.Values{"location": {location}}, func(l api.Level) { levels = append(levels, l) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -104,7 +104,7 @@ func (r *Run) compare(ctx context.Context, location string, s *store) (differs s
 			query.Add("item", slice[i].Item)
 		}
 		var answer api.AgentAvailability
-		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/availability?"+query.Encode(), &answer); err != nil {
+		if _, err := r.client.get(ctx, s.agent.one("/v1/availability?"+query.Encode()), &answer); err != nil {
 			return "", nil, err
 		}
 		if len(answer.Data) != len(slice) {

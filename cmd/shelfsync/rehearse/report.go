@@ -1,5 +1,7 @@
 package rehearse
 
+import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
+
 // Report is the one JSON object a rehearsal ends with. Each term:
 //
 //	acknowledged  operations (lines) whose till got an answer
@@ -31,16 +33,23 @@ type Report struct {
 		Expired   int `json:"expired"`
 		Conflicts int `json:"conflicts"`
 		Moved     int `json:"moved"`
+		LatePicks int `json:"late_picks"`
 		Leaked    int `json:"leaked"`
 	} `json:"reservations"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
-		StoresCut   int `json:"stores_cut"`
-		HubKills    int `json:"hub_kills"`
-		LeaderKills int `json:"leader_kills"`
-		AgentKills  int `json:"agent_kills"`
-		BadFrames   int `json:"bad_frames"`
+		StoresCut        int `json:"stores_cut"`
+		HubKills         int `json:"hub_kills"`
+		LeaderKills      int `json:"leader_kills"`
+		AgentKills       int `json:"agent_kills"`
+		BadFrames        int `json:"bad_frames"`
+		NodesWiped       int `json:"nodes_wiped"`
+		HungDisks        int `json:"hung_disks"`
+		AgentsMoved      int `json:"agents_moved"`
+		FramesDuplicated int `json:"frames_duplicated"`
+		FramesDelayed    int `json:"frames_delayed"`
+		FramesReordered  int `json:"frames_reordered"`
 	} `json:"faults"`
 	Convergence struct {
 		Seconds            float64 `json:"seconds"`
@@ -56,9 +65,12 @@ type Report struct {
 		SaleToFeedP50  float64 `json:"sale_to_feed_p50"`
 		SaleToFeedP99  float64 `json:"sale_to_feed_p99"`
 	} `json:"latency_ms"`
-	Seconds  float64  `json:"seconds"`
-	Verdict  string   `json:"verdict"`
-	Failures []string `json:"failures"`
+	Linearizability *linear.Result `json:"linearizability,omitempty"`
+	Conflicts       []Explained    `json:"conflicts"`
+	ResumedMS       []float64      `json:"resumed_ms,omitempty"`
+	Seconds         float64        `json:"seconds"`
+	Verdict         string         `json:"verdict"`
+	Failures        []string       `json:"failures"`
 }
 
 // Kept counts what became of acknowledged operations or lines.
