@@ -139,7 +139,7 @@ func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved m
 	case open == 0 && stands && kept > 0:
 		a.report.fail("lost: the channel confirmed order " + id + ", the hub has let it go as " + record.State)
 	}
-	if record.State == "fulfilled" {
+	if open == 0 && slices.ContainsFunc(record.Lines, func(line api.ReservationLine) bool { return line.State == "fulfilled" }) {
 		v.Fulfilled++
 	}
 	if record.State == "expired" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
@@ -79,7 +80,8 @@ func (r *Run) behind(ctx context.Context, location string, s *store) string {
 
 func (r *Run) heldCarts(ctx context.Context) (held int, err error) {
 	err = pages(ctx, r.client, r.hub(0, "/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
-		if record.State == "held" && !r.hot.asks(record.ID) {
+		holds := slices.ContainsFunc(record.Lines, func(line api.ReservationLine) bool { return line.State == "held" })
+		if holds && !r.hot.asks(record.ID) {
 			held++
 		}
 	})

@@ -145,6 +145,7 @@ func (r *Run) faults(ctx context.Context) error {
 	defer close(r.faultsOver)
 	if r.noise != nil {
 		r.noise.on.Store(true)
+		defer r.noise.on.Store(false)
 	}
 	random := rand.New(rand.NewPCG(r.options.Seed, 0xfa117))
 	for _, e := range r.plan.events {
@@ -202,35 +203,50 @@ func (r *Run) restartNode(ctx context.Context, _ int) (observed bool, err error)
 // moveAgent cuts the wire between a store and the node that it is linked to. It
 // is observed when the store is linked to another.
 func (r *Run) moveAgent(ctx context.Context, drawn int) (observed bool, err error) {
-	for i := range r.day.Locations {
-		s := r.agents[r.day.Locations[(drawn+i)%len(r.day.Locations)]]
-		at := slices.IndexFunc(s.wires, (*Proxy).Carries)
-		if s.isCut() || at < 0 {
-			continue
+	var s *store
+	at := -1
+	found := func() bool {
+		for i := range r.day.Locations {
+			location := r.day.Locations[(drawn+i)%len(r.day.Locations)]
+			s = r.agents[location]
+			if at = slices.IndexFunc(s.wires, (*Proxy).Carries); at >= 0 && !r.cutSoon(location) {
+				return true
+			}
 		}
-		s.wires[at].Cut()
-		moved := func() bool {
-			now := slices.IndexFunc(s.wires, (*Proxy).Carries)
-			return s.isCut() || now >= 0 && now != at
-		}
-		err := r.until(ctx, moveWithin, "a store whose node was cut off has found no other", moved)
-		if s.wires[at].Heal(); s.isCut() {
-			s.wires[at].Cut() // its turn came meanwhile
-			return false, nil
-		}
-		return err == nil, nil
+		return false
 	}
-	return false, nil
+	if r.until(ctx, moveWithin, "", found) != nil {
+		return false, nil
+	}
+	s.wires[at].Cut()
+	moved := r.until(ctx, moveWithin, "", func() bool {
+		now := slices.IndexFunc(s.wires, (*Proxy).Carries)
+		return now >= 0 && now != at
+	})
+	if s.wires[at].Heal(); s.isCut() {
+		s.wires[at].Cut() // its turn came meanwhile
+	}
+	return moved == nil, nil
 }
 
-// moveWithin bounds how long a store may take to find another node.
-const moveWithin = 15 * time.Second
+// cutSoon reports whether a store is cut off, or will be before it could have
+// moved to another node.
+func (r *Run) cutSoon(location string) bool {
+	now := float64(time.Since(r.clock.began)) / float64(r.plan.duration)
+	soon := now + float64(moveTime)/float64(r.plan.duration)
+	return slices.ContainsFunc(r.plan.cuts, func(c cut) bool { return c.location == location && c.from < soon && now < c.to })
+}
 
-// heal ends every cut and all noise; the programs are all running.
-func (r *Run) heal(context.Context) error {
-	if r.noise != nil {
-		r.noise.on.Store(false)
-	}
+const (
+	// moveTime is what a store needs to find another node, as a rule.
+	moveTime = 3 * time.Second
+	// moveWithin bounds how long it may take.
+	moveWithin = 15 * time.Second
+)
+
+// tally counts the faults once they are over: cuts are healed, wires are quiet
+// and the programs are all running.
+func (r *Run) tally() {
 	f := &r.report.Faults
 	for _, c := range r.plan.cuts {
 		if s := r.agents[c.location]; s.felt.Load() {
@@ -244,7 +260,6 @@ func (r *Run) heal(context.Context) error {
 		f.BadFrames, f.FramesDuplicated = int(n.bad.Load()), int(n.duplicated.Load())
 		f.FramesDelayed, f.FramesReordered = int(n.delayed.Load()), int(n.reordered.Load())
 	}
-	return nil
 }
 
 // store is one store of the day: its agent and its wires to the hub's nodes.

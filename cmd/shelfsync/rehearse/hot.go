@@ -31,7 +31,8 @@ const (
 	hotClients  = 8
 	hotKinds    = 6  // items
 	hotOpening  = 12 // units of each: refusals happen all the time
-	hotPause    = 40 * time.Millisecond
+	hotPause    = 25 * time.Millisecond
+	hotRetry    = 400 * time.Millisecond // the least that a hub without a leader asks for
 	hotTimeout  = 8 * time.Second // of one call: longer than an election holds it
 	hotHold     = 3600            // seconds: nothing expires while the day is played
 	// judgeWithin bounds the check of one item.
@@ -138,7 +139,7 @@ func (c *hotWorker) act(ctx context.Context) {
 // insist repeats a call with the same id until it is answered; each attempt is a
 // call of its own in the history.
 func (c *hotWorker) insist(ctx context.Context, call linear.Call) {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+	for wait := hotRetry; ; wait = min(2*wait, time.Second) {
 		call.Client, call.Node = c.number, c.node%len(c.nodes)
 		c.node++
 		sent := c.hot.attempt(&call, c.nodes[call.Node].Address)
@@ -296,6 +297,9 @@ func (a *auditor) linearizable() error {
 	}
 	result := linear.Check(h.history, hotOpening, judgeWithin)
 	a.report.Linearizability = &result
+	for _, took := range h.resumed(a.run.kills) {
+		a.report.ResumedMS = append(a.report.ResumedMS, ms(took))
+	}
 	switch {
 	case result.Violated != "":
 		a.report.fail(fmt.Sprintf("not linearizable: the answers about %s fit no order of the calls", result.Violated))

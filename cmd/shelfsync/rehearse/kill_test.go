@@ -56,7 +56,7 @@ func TestKillLoop(t *testing.T) {
 	}
 	seed := seedOf(t)
 	began := time.Now()
-	report, err := rehearse(t.Context(), Options{Hubs: 1, Day: day.Options{Stores: 3, Seed: seed}, Opening: 0.8, OnlineShare: 0.15, Seed: seed, Dir: t.TempDir()}, killPlan(kills))
+	report, err := rehearse(t.Context(), Options{Hubs: 1, Programs: built(t), Day: day.Options{Stores: 3, Seed: seed}, Opening: 0.8, OnlineShare: 0.15, Seed: seed, Dir: t.TempDir()}, killPlan(kills))
 	if err != nil {
 		t.Fatal(err)
 	}

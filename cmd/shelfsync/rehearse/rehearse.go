@@ -29,6 +29,7 @@ type Options struct {
 	OnlineShare float64 // share of the baskets that arrive as online orders
 	Faults      string  // none, standard, harsh
 	Seed        uint64
+	Programs    string // folder of the built programs; empty: beside this one, else they are built
 	Dir         string // where the programs' folders go; empty: a temporary one
 	Keep        bool   // leave the folder behind
 	Out         io.Writer
@@ -75,7 +76,7 @@ type planner func(r *Run) (*plan, error)
 
 func rehearse(ctx context.Context, options Options, planned planner) (*Report, error) {
 	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
-	r.report.Verdict, r.report.Failures = "pass", []string{}
+	r.report.Verdict, r.report.Failures, r.report.Conflicts = "pass", []string{}, []Explained{}
 	defer r.stop()
 	for _, step := range []struct {
 		name string
@@ -141,7 +142,7 @@ func (r *Run) start(ctx context.Context) (err error) {
 	if r.record, err = OpenRecord(r.dir); err != nil {
 		return err
 	}
-	hubProgram, agentProgram, err := programs(ctx, r.dir, r.screen.say)
+	hubProgram, agentProgram, err := programs(ctx, r.options.Programs, r.dir, r.screen.say)
 	if err != nil {
 		return err
 	}
