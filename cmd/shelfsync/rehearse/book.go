@@ -1,140 +1,258 @@
 package rehearse
 
 import (
-	"math"
+	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/shelfsync/shelfsync/protocol/api"
 )
 
-// span is one claim at one place, from where in the log it stood to where it
-// ended, as far as the channel, the stores and the records of conflicts say. A
-// beginning or an end that nobody was told exactly lies between two indexes.
-type span struct {
-	location, item string
-	quantity       int64
-	staged         uint64 // 0: never set aside
-	from, to       bounds
+// book does the arithmetic of conflicts again, from outside: it walks the journal
+// record by record, with the goods that each moved and the claims that the
+// channel was answered, and wherever an operation leaves fewer goods than are
+// claimed it expects conflicts on record for just the units that are lacking.
+//
+// A claim is vague where nobody was told when it began or ended: the carts that
+// ran out at some tick, and orders whose first answer was lost. With such claims
+// at a level what is lacking is known within bounds only.
+type book struct {
+	auditor  *auditor
+	promised map[string][]Claim // by order
+	vague    map[string]bool    // orders
+	sellable map[account]int64
+	claims   map[account][]*claimed
+	causes   map[string][]*conflict // by operation or document, in the order of the record
+	settled  map[*conflict]settlement
 }
 
-// bounds of an index: an event that happened at or after low, and at or before high.
-type bounds struct{ low, high uint64 }
-
-const never = math.MaxUint64
-
-// stands reports whether the claim stood just before index was applied: for
-// certain, and perhaps.
-func (s *span) stands(index uint64) (surely, perhaps bool) {
-	return s.from.high <= index && s.to.low >= index, s.from.low <= index && s.to.high >= index
+// claimed is an open claim.
+type claimed struct {
+	order, line string
+	quantity    int64
+	state       string
 }
 
-// claimBook lists all claims, part by part: what was promised, cut into the parts
-// that yielded, each where it stood and for how long.
-func (a *auditor) claimBook() (book []span) {
-	ends := a.claimEnds()
-	for i := range a.answers {
-		answer := &a.answers[i]
-		if answer.Kind != "reserve" || answer.State == "short" {
-			continue
-		}
-		from := bounds{0, indexOf(answer.Position)}
-		if answer.Status == 201 {
-			from.low = from.high // decided by this very answer
-		}
-		for _, claim := range answer.Claims {
-			if claim.Location != "" {
-				book = append(book, a.parts(answer.Order, claim, from, ends)...)
-			}
-		}
-	}
-	return book
+// settlement is what an operation left at a level, in thousandths, and what gave
+// way because of it. Lacking is at least and at most so much.
+type settlement struct {
+	sellable, claims, least, most, yielded int64
 }
 
-// parts follows one promised line through everything that yielded of it.
-func (a *auditor) parts(order string, claim Claim, from bounds, ends map[string]bounds) (parts []span) {
-	rest := span{location: claim.Location, item: claim.Item, quantity: claim.Thousandths, from: from, to: endOf(ends, order)}
-	open := []span{rest}
-	for i := range a.settled {
-		c := &a.settled[i]
-		if c.Reservation != order || !c.yields() || c.Line != claim.Line && !strings.HasPrefix(c.Line, claim.Line+".") {
-			continue
-		}
-		index, q := indexOf(c.Position), int64(c.Quantity.Stock())
-		for k := range open {
-			if open[k].location != c.Location || open[k].quantity < q || open[k].from.low > index {
-				continue
-			}
-			gone := open[k]
-			gone.quantity, gone.to = q, bounds{index, index}
-			parts = append(parts, gone)
-			open[k].quantity -= q
-			if c.Remedy == "move" {
-				moved := open[k]
-				moved.location, moved.quantity, moved.from = c.To, q, bounds{index, index}
-				open = append(open, moved)
-			}
-			break
-		}
-	}
-	for _, part := range open {
-		if part.quantity > 0 {
-			parts = append(parts, a.handled(order, part))
-		}
-	}
-	return parts
-}
+func at(location, item string) account { return account{location, item, ""} }
 
-// handled adds what the part's store did about it: where it was set aside and
-// where it left.
-func (a *auditor) handled(order string, part span) span {
-	for i := range a.journal {
-		record := &a.journal[i]
-		for _, line := range record.Lines {
-			if line.Reservation != order || line.Item != part.item || record.Location != part.location {
-				continue
-			}
-			index := indexOf(record.Position)
-			switch {
-			case line.Kind == "stage" && index >= part.from.low:
-				part.staged = index
-			case line.Kind == "pick" && index >= part.from.low:
-				part.to = bounds{min(part.to.low, index), index}
-			}
-		}
-	}
-	return part
-}
-
-// claimEnds is, for each order, where in the log its claims ended by the
-// channel's own doing; a hold that runs out ends nobody knows where.
-func (a *auditor) claimEnds() map[string]bounds {
-	ends := map[string]bounds{}
+// newBook opens the book of all orders; call walk then.
+func (a *auditor) newBook() *book {
+	b := &book{auditor: a, promised: map[string][]Claim{}, vague: map[string]bool{}, sellable: map[account]int64{}, claims: map[account][]*claimed{},
+		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}}
+	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
 		switch {
-		case answer.Kind == "release" && answer.State != "not_allowed":
-			ends[answer.Order] = bounds{promisedAt(a.answers, answer.Order), indexOf(answer.Position)}
+		case answer.Kind == "reserve" && answer.Status != 409:
+			b.promised[answer.Order] = answer.Claims
+			b.vague[answer.Order] = answer.Status == 200
 		case answer.Kind == "confirm" && answer.State != "not_allowed":
-			if _, known := ends[answer.Order]; !known {
-				ends[answer.Order] = bounds{never, never}
+			confirmed[answer.Order] = true
+		}
+	}
+	for order := range b.promised {
+		b.vague[order] = b.vague[order] || !confirmed[order]
+	}
+	for i := range a.settled {
+		if c := &a.settled[i]; c.yields() {
+			cause := c.Cause.Operation + c.Cause.Document
+			b.causes[cause] = append(b.causes[cause], c)
+		}
+	}
+	return b
+}
+
+// walk reads the journal to its end.
+func (b *book) walk(journal []api.JournalRecord) {
+	for i := range journal {
+		record := &journal[i]
+		switch record.Kind {
+		case "reserve":
+			if record.Detail == "accepted" {
+				b.open(record.Reservation)
+			}
+		case "confirm", "release":
+			if record.Detail == "accepted" {
+				b.step(record.Reservation, record.Kind)
+			}
+		case "operation", "movements":
+			b.operation(record)
+		}
+	}
+}
+
+func (b *book) open(order string) {
+	for _, c := range b.promised[order] {
+		if c.Location != "" && c.State != "short" {
+			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held"})
+		}
+	}
+}
+
+func (b *book) step(order, step string) {
+	for level, claims := range b.claims {
+		for _, c := range claims {
+			if c.order == order && step == "confirm" && c.state == "held" {
+				c.state = "confirmed"
+			}
+		}
+		if step == "release" {
+			b.claims[level] = slices.DeleteFunc(claims, func(c *claimed) bool { return c.order == order })
+		}
+	}
+}
+
+// operation books a record's lines, then settles the levels that it took from.
+func (b *book) operation(record *api.JournalRecord) {
+	touched := map[account]bool{}
+	for _, line := range record.Lines {
+		level := at(record.Location, line.Item)
+		switch {
+		case without[line.Effect]:
+			continue
+		case line.Kind == "stage":
+			if c := b.find(line, level); c != nil && c.state == "confirmed" {
+				c.state = "staged"
+			}
+			continue
+		case line.Kind == "pick":
+			b.pick(line, level)
+		}
+		q := int64(line.Quantity.Stock())
+		if line.From == "sellable" {
+			b.sellable[level] -= q
+			touched[level] = true
+		}
+		if line.To == "sellable" {
+			b.sellable[level] += q
+		}
+	}
+	given := b.causes[record.Operation+record.Document]
+	for level := range touched {
+		b.settle(record, level, given)
+	}
+	for _, c := range given {
+		if !touched[at(c.Location, c.Item)] {
+			b.auditor.report.fail(fmt.Sprintf("conflict %s says that %s took %s from %s, which it did not", c.ID, record.Operation+record.Document, c.Item, c.Location))
+		}
+	}
+}
+
+// ofLine reports whether a line is the one named or a part of it; every line is
+// where none is named.
+func ofLine(line, name string) bool {
+	return name == "" || line == name || strings.HasPrefix(line, name+".")
+}
+
+// find is the open claim at a level that a line of a store's operation is about.
+func (b *book) find(line api.OperationLine, level account) *claimed {
+	for _, c := range b.claims[level] {
+		if c.order == line.Reservation && (line.ReservationLine == "" || line.ReservationLine == c.line) {
+			return c
+		}
+	}
+	return nil
+}
+
+// pick ends claims as far as goods were handed over: of the line named, then of
+// its parts here, then of those elsewhere.
+func (b *book) pick(line api.OperationLine, here account) {
+	for left := int64(line.Quantity.Stock()); left > 0; {
+		var level account
+		var best *claimed
+		bestRank := 0
+		for _, location := range b.auditor.run.day.Locations {
+			other := at(location, here.item)
+			for _, c := range b.claims[other] {
+				rank := 1
+				switch {
+				case c.order != line.Reservation || !ofLine(c.line, line.ReservationLine):
+					continue
+				case c.line == line.ReservationLine:
+					rank = 3
+				case other == here:
+					rank = 2
+				}
+				if rank > bestRank {
+					level, best, bestRank = other, c, rank
+				}
+			}
+		}
+		if best == nil {
+			return
+		}
+		q := min(left, best.quantity)
+		b.take(level, best, q)
+		left -= q
+	}
+}
+
+func (b *book) take(level account, c *claimed, q int64) {
+	if c.quantity -= q; c.quantity == 0 {
+		b.claims[level] = slices.DeleteFunc(b.claims[level], func(other *claimed) bool { return other == c })
+	}
+}
+
+// settle compares what lacks at a level with what the records say gave way.
+func (b *book) settle(record *api.JournalRecord, level account, given []*conflict) {
+	s := settlement{sellable: b.sellable[level]}
+	var sure, all, staged int64
+	for _, c := range b.claims[level] {
+		all += c.quantity
+		if !b.vague[c.order] {
+			sure += c.quantity
+			if c.state == "staged" {
+				staged += c.quantity
 			}
 		}
 	}
-	return ends
-}
-
-func promisedAt(answers []Answer, order string) uint64 {
-	for i := range answers {
-		if answers[i].Order == order && answers[i].Position != "" {
-			return indexOf(answers[i].Position)
+	lacking := func(claims int64) int64 { return min(claims-staged, max(0, claims-s.sellable)) }
+	s.claims, s.least, s.most = all, lacking(sure), lacking(all)
+	var here []*conflict
+	for _, c := range given {
+		if at(c.Location, c.Item) == level {
+			s.yielded += int64(c.Quantity.Stock())
+			here = append(here, c)
 		}
 	}
-	return 0
+	if s.yielded < s.least || s.yielded > s.most {
+		b.auditor.report.fail(fmt.Sprintf("conflict: %s left %d thousandths of %s at %s with %d claimed: %d to %d lacked, but %d yielded", record.Operation+record.Document,
+			s.sellable, level.item, level.location, s.claims, s.least, s.most, s.yielded))
+	}
+	for _, c := range here {
+		b.settled[c] = s
+		b.yield(level, c)
+	}
 }
 
-// endOf is where a claim ended that neither yielded nor was handed over. One
-// that was never confirmed runs out at a tick: somewhere after its beginning.
-func endOf(ends map[string]bounds, order string) bounds {
-	if end, known := ends[order]; known {
-		return end
+// yield takes what a record says from the claim that it names, or from the one
+// that its part was cut from.
+func (b *book) yield(level account, c *conflict) {
+	q := int64(c.Quantity.Stock())
+	var from *claimed
+	for _, claim := range b.claims[level] {
+		if claim.order == c.Reservation && claim.quantity >= q && ofLine(c.Line, claim.line) &&
+			(from == nil || len(claim.line) > len(from.line)) {
+			from = claim
+		}
 	}
-	return bounds{0, never}
+	if from == nil {
+		b.auditor.report.fail(fmt.Sprintf("conflict %s: order %s has no open claim for line %s of %d thousandths of %s at %s", c.ID, c.Reservation, c.Line, q, c.Item, c.Location))
+		return
+	}
+	if from.state != c.State && !b.vague[c.Reservation] {
+		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
+	}
+	state := from.state
+	b.take(level, from, q)
+	if c.Remedy == "move" {
+		to := at(c.To, c.Item)
+		b.claims[to] = append(b.claims[to], &claimed{c.Reservation, c.Line, q, state})
+	}
 }

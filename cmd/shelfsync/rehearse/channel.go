@@ -121,7 +121,7 @@ func (r *Run) reserve(ctx context.Context, w *web) (*api.Reservation, error) {
 		request.TTLSeconds = cartSeconds
 	}
 	for _, line := range w.basket.Sold {
-		request.Lines = append(request.Lines, api.ReservationWant{Item: line.Item, Quantity: quantity(line.Thousandths), Candidates: r.candidates(w.basket)})
+		request.Lines = append(request.Lines, api.ReservationWant{Item: line.Item, Quantity: quantity(line.Thousandths), Candidates: r.candidates(w)})
 	}
 	reply, err := r.client.post(ctx, r.hub(w.worker, "/v1/reservations"), "", request)
 	if err != nil {
@@ -136,12 +136,12 @@ func (r *Run) reserve(ctx context.Context, w *web) (*api.Reservation, error) {
 	return r.noteReservation(answer, w, reply)
 }
 
-func (r *Run) candidates(b *day.Basket) []string {
-	at := []string{b.Location}
-	if len(b.Receipt)%2 == 0 {
+func (r *Run) candidates(w *web) []string {
+	at := []string{w.basket.Location}
+	if drawn(w.id, "candidates", r.options.Seed)%2 == 0 {
 		return at // collect in store: it has one candidate
 	}
-	i := slices.Index(r.day.Locations, b.Location)
+	i := slices.Index(r.day.Locations, w.basket.Location)
 	for k := 1; k <= 2 && k < len(r.day.Locations); k++ {
 		at = append(at, r.day.Locations[(i+k)%len(r.day.Locations)])
 	}

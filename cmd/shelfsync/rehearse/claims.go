@@ -154,16 +154,18 @@ func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved m
 // ended short has one conflict that says so, one that stands elsewhere was moved
 // there, and nothing else is on record for it.
 func (a *auditor) excused(id string, line *api.ReservationLine, promise Claim) {
-	shorts, at := 0, promise.Location
+	shorts, at, apart := 0, promise.Location, false
 	for i := range a.settled {
 		c := &a.settled[i]
-		if c.Reservation != id || c.Line != line.Line && !strings.HasPrefix(line.Line, c.Line+".") {
-			continue
+		own := c.Line == line.Line
+		if c.Reservation != id || !own && (apart || !ofLine(line.Line, c.Line)) {
+			continue // a part goes its own way from its first record on
 		}
+		apart = apart || own
 		switch {
 		case c.Remedy == "move":
 			at = c.To
-		case c.Remedy == "short" && c.Line == line.Line:
+		case c.Remedy == "short" && own:
 			shorts++
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
@@ -72,139 +71,61 @@ func (r *Run) listConflicts(ctx context.Context, n *node) (list []conflict, err 
 }
 
 // conflicts checks every record and explains it. A record has to name the
-// operation that took the goods, at its own position of the journal; the claims
-// that stood there have to exceed what was left by just what gave way; and each
-// line that ended short or stands elsewhere than it was promised has one record.
+// operation that took the goods, at its own position of the journal, and the
+// claims that stood there have to exceed what was left by just what gave way.
 func (a *auditor) conflicts(ctx context.Context) (err error) {
 	if a.settled, err = a.run.listConflicts(ctx, a.main); err != nil {
 		return err
 	}
 	v := &a.report.Reservations
-	groups := map[place]*settlement{}
+	book := a.newBook()
+	book.walk(a.journal)
 	for i := range a.settled {
 		c := &a.settled[i]
 		switch c.Remedy {
 		case "move":
+			v.Conflicts++
 			v.Moved++
 		case "short":
+			v.Conflicts++
 		case "late_pick", "picked_twice":
 			v.LatePicks++
 		default:
 			a.report.fail("conflict " + c.ID + " has the unknown remedy " + c.Remedy)
 		}
-		if !c.yields() {
-			a.explain(c, nil)
-			continue
-		}
-		v.Conflicts++
-		at := place{c.Location, c.Item, indexOf(c.Position)}
-		if groups[at] == nil {
-			groups[at] = &settlement{}
-		}
-		groups[at].records = append(groups[at].records, c)
+		a.explain(c, book)
 	}
-	book := a.claimBook()
-	for at, s := range groups {
-		a.settle(at, s, book)
-		for _, c := range s.records {
-			a.explain(c, s)
-		}
-	}
-	slices.SortFunc(a.report.Conflicts, func(x, y Explained) int { return strings.Compare(x.Loser, y.Loser) })
 	return nil
 }
 
-// place is where and when claims gave way.
-type place struct {
-	location, item string
-	index          uint64
-}
-
-// settlement is what gave way at one place in one entry of the log.
-type settlement struct {
-	records                      []*conflict
-	sellable, lowest, most       int64 // claims lie between lowest and most
-	staged, yielded, least, need int64 // need: the units that had to give way, at most
-}
-
-// settle redoes the arithmetic of one settlement: the goods by the journal, the
-// claims by what the channel was answered.
-func (a *auditor) settle(at place, s *settlement, book []span) {
-	for i := range a.journal {
-		record := &a.journal[i]
-		if record.Location != at.location || indexOf(record.Position) > at.index {
-			continue
-		}
-		for _, line := range record.Lines {
-			if line.Item == at.item && line.From != "" && !without[line.Effect] {
-				q := int64(line.Quantity.Stock())
-				if line.From == "sellable" {
-					s.sellable -= q
-				}
-				if line.To == "sellable" {
-					s.sellable += q
-				}
-			}
-		}
-	}
-	for _, c := range s.records {
-		s.yielded += int64(c.Quantity.Stock())
-	}
-	stagedLow, stagedMost := int64(0), int64(0)
-	for _, claim := range book {
-		if claim.location != at.location || claim.item != at.item {
-			continue
-		}
-		surely, perhaps := claim.stands(at.index)
-		if surely {
-			s.lowest += claim.quantity
-		}
-		if perhaps {
-			s.most += claim.quantity
-			if claim.staged > 0 && claim.staged <= at.index {
-				stagedMost += claim.quantity
-				if surely {
-					stagedLow += claim.quantity
-				}
-			}
-		}
-	}
-	lacking := func(claims, staged int64) int64 { return min(claims-staged, max(0, claims-s.sellable)) }
-	s.least, s.need, s.staged = max(0, lacking(s.lowest, min(stagedMost, s.lowest))), lacking(s.most, stagedLow), stagedMost
-	if s.yielded < s.least || s.yielded > s.need {
-		a.report.fail(fmt.Sprintf("conflict: %s of %s at position %d: %d thousandths yielded, but %d to %d were lacking (sellable %d, claims %d to %d)",
-			at.item, at.location, at.index, s.yielded, s.least, s.need, s.sellable, s.lowest, s.most))
-	}
-}
-
 // explain words one record and checks that its cause is where it says.
-func (a *auditor) explain(c *conflict, s *settlement) {
-	e := Explained{Position: c.Position, Location: c.Location, Item: c.Item, Winner: c.Cause.Operation + c.Cause.Document, Loser: c.Reservation + " line " + c.Line,
+func (a *auditor) explain(c *conflict, book *book) {
+	cause := c.Cause.Operation + c.Cause.Document
+	e := Explained{Position: c.Position, Location: c.Location, Item: c.Item, Winner: cause, Loser: c.Reservation + " line " + c.Line,
 		Claimed: c.State, Quantity: amount(int64(c.Quantity.Stock())), Remedy: c.Remedy, To: c.To, Promised: c.PromisedAt, StoreSeen: c.StoreHadSeen}
-	winner := "the hub"
-	if c.Cause.Operation != "" {
-		at := slices.IndexFunc(a.journal, func(record api.JournalRecord) bool { return record.Operation == c.Cause.Operation })
-		if at < 0 || a.journal[at].Position != c.Position {
-			a.report.fail(fmt.Sprintf("conflict %s names %s, which the journal does not have at %s", c.ID, c.Cause.Operation, c.Position))
-			return
-		}
-		e.Receipt = a.journal[at].Receipt
-		winner = a.journal[at].Location
+	at := slices.IndexFunc(a.journal, func(record api.JournalRecord) bool { return record.Operation+record.Document == cause && cause != "" })
+	if at < 0 || a.journal[at].Position != c.Position {
+		a.report.fail(fmt.Sprintf("conflict %s names %q, which the journal does not have at %s", c.ID, cause, c.Position))
+		return
 	}
-	answered := slices.IndexFunc(a.answers, func(answer Answer) bool { return answer.Operation == c.Cause.Operation && answer.Operation != "" })
-	when := ""
-	if answered >= 0 {
-		if e.WhileCut = a.answers[answered].Cut; e.WhileCut {
-			when = ", while it was cut off,"
+	e.Receipt = a.journal[at].Receipt
+	said := a.journal[at].Location
+	if i := slices.IndexFunc(a.answers, func(answer Answer) bool { return answer.Operation == c.Cause.Operation && answer.Operation != "" }); i >= 0 {
+		answer := &a.answers[i]
+		if e.WhileCut = answer.Cut; e.WhileCut {
+			said += ", while it was cut off,"
 		}
-		winner += fmt.Sprintf("%s took goods with %s %s at %s", when, a.answers[answered].Kind, e.Receipt, a.answers[answered].At.Format(time.TimeOnly))
+		said += fmt.Sprintf(" let goods go at %s by %s %s", answer.At.Format(time.TimeOnly), answer.Kind, answer.Receipt+answer.Order)
 	}
-	if s == nil {
-		e.Why = fmt.Sprintf("%s, for a claim that was over: %s", winner, c.Remedy)
+	s, yielded := book.settled[c]
+	if !yielded {
+		e.Why = fmt.Sprintf("%s, for a claim that was %s already", said, c.State)
+		if c.yields() {
+			a.report.fail(fmt.Sprintf("conflict %s: nothing lacked at %s when it was settled", c.ID, c.Location))
+		}
 	} else {
-		e.Sellable, e.Claims, e.Lacking, e.Yielded = amount(s.sellable), amount(s.most), amount(s.need), amount(s.yielded)
-		e.Exactly = s.least == s.need
-		e.Why = fmt.Sprintf("%s and left %g, with %g claimed there: %g had to give way, and of them %g of order %s, which was %s", winner, e.Sellable, e.Claims, e.Lacking,
+		e.Sellable, e.Claims, e.Lacking, e.Yielded, e.Exactly = amount(s.sellable), amount(s.claims), amount(s.most), amount(s.yielded), s.least == s.most
+		e.Why = fmt.Sprintf("%s and left %g, with %g claimed: %g had to give way, %g of them of order %s, which was %s", said, e.Sellable, e.Claims, e.Lacking,
 			e.Quantity, c.Order, c.State)
 	}
 	a.report.Conflicts = append(a.report.Conflicts, e)

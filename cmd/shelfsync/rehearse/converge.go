@@ -16,6 +16,9 @@ const settleWithin = 60 * time.Second
 // converge waits until every store has sent all it has and holds the hub's
 // newest word, every abandoned cart has expired, and the journal has it all.
 func (r *Run) converge(ctx context.Context) error {
+	if err := r.ended(); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := r.caughtUp(ctx); err != nil {
 		r.report.fail("not converged: " + err.Error())
@@ -29,10 +32,12 @@ func (r *Run) converge(ctx context.Context) error {
 func (r *Run) caughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
+	missing := "nothing was asked in time"
 	for {
-		missing := r.missing(ctx)
-		if missing == "" {
+		if now := r.missing(ctx); now == "" {
 			return nil
+		} else if ctx.Err() == nil {
+			missing = now // not that asking was broken off
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

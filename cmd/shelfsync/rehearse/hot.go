@@ -33,8 +33,8 @@ const (
 	hotOpening  = 12 // units of each: refusals happen all the time
 	hotPause    = 25 * time.Millisecond
 	hotRetry    = 400 * time.Millisecond // the least that a hub without a leader asks for
-	hotTimeout  = 8 * time.Second // of one call: longer than an election holds it
-	hotHold     = 3600            // seconds: nothing expires while the day is played
+	hotTimeout  = 8 * time.Second        // of one call: longer than an election holds it
+	hotHold     = 3600                   // seconds: nothing expires while the day is played
 	// judgeWithin bounds the check of one item.
 	judgeWithin = 10 * time.Second
 )

@@ -78,6 +78,16 @@ func tail(path string) string {
 	return string(text[max(0, len(text)-800):])
 }
 
+// ended reports a program that is not running although nobody ended it.
+func (p *Process) ended() error {
+	select {
+	case <-p.exited:
+		return fmt.Errorf("%s ended by itself; its last words are in %s: %s", p.Name, p.log, tail(p.log))
+	default:
+		return nil
+	}
+}
+
 // Kill sends SIGKILL and reports whether it ended a running program.
 func (p *Process) Kill() bool {
 	select {

@@ -21,7 +21,9 @@ type Proxy struct {
 }
 
 // NewProxy listens on a free loopback port for a target address.
-func NewProxy(target string, noise *noise) (*Proxy, error) {
+func NewProxy(target string) (*Proxy, error) { return newProxy(target, nil) }
+
+func newProxy(target string, noise *noise) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

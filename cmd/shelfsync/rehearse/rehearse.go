@@ -87,11 +87,23 @@ func rehearse(ctx context.Context, options Options, planned planner) (*Report, e
 	} {
 		r.screen.say(step.name)
 		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+			return nil, fmt.Errorf("%s: %w", step.name, errors.Join(err, r.ended()))
 		}
 	}
 	r.report.Seconds = seconds(time.Since(r.began))
 	return &r.report, nil
+}
+
+// ended names programs that went away although nobody ended them: outside of a
+// fault that is a failure by itself, and the reason of others.
+func (r *Run) ended() (err error) {
+	for _, n := range r.nodes {
+		err = errors.Join(err, n.ended())
+	}
+	for _, s := range r.agents {
+		err = errors.Join(err, s.agent.ended())
+	}
+	return err
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
@@ -175,7 +187,7 @@ func (r *Run) startStore(location, program string) (err error) {
 	s, number := &store{}, len(r.agents)
 	addresses := make([]string, len(r.nodes))
 	for i := range r.nodes {
-		wire, err := NewProxy(r.nodes[(i+number)%len(r.nodes)].Address, r.noise)
+		wire, err := newProxy(r.nodes[(i+number)%len(r.nodes)].Address, r.noise)
 		if err != nil {
 			return err
 		}
