@@ -65,6 +65,7 @@ func TestTheAuditFindsMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for _, program := range []string{"shelfsync", "shelfsync-agent"} {
 				if err := os.Link(filepath.Join(good, program), filepath.Join(dir, program)); err != nil {

@@ -11,31 +11,8 @@ import (
 )
 
 // conflict is the hub's record of one claim that gave way, or of goods that left
-// for a claim that was over, as GET /v1/conflicts shows it.
-type conflict struct {
-	ID          string       `json:"id"`
-	Position    string       `json:"position"`
-	HubTimeMS   int64        `json:"hub_time_ms"`
-	Location    string       `json:"location"`
-	Item        string       `json:"item"`
-	Reservation string       `json:"reservation"`
-	Line        string       `json:"line"`
-	Order       string       `json:"order"`
-	Channel     string       `json:"channel"`
-	Quantity    api.Quantity `json:"quantity"`
-	State       string       `json:"state"` // of the claim before
-	Priority    int64        `json:"priority"`
-	Remedy      string       `json:"remedy"` // move, short, late_pick, picked_twice
-	To          string       `json:"to"`
-	Cause       struct {
-		Kind      string `json:"kind"`
-		Operation string `json:"operation"`
-		Document  string `json:"document"`
-	} `json:"cause"`
-	PolicyVersion uint64 `json:"policy_version"`
-	StoreHadSeen  string `json:"store_had_seen"`
-	PromisedAt    string `json:"promised_at"`
-}
+// for a claim that was over.
+type conflict struct{ api.Conflict }
 
 // yields reports whether a claim gave way; otherwise goods left for one that was over.
 func (c *conflict) yields() bool { return c.Remedy == "move" || c.Remedy == "short" }
@@ -64,7 +41,7 @@ type Explained struct {
 	StoreSeen string  `json:"store_had_seen,omitempty"`
 }
 
-// listConflicts reads all records of one node; a hub without the rule has none.
+// listConflicts reads all records of one node.
 func (r *Run) listConflicts(ctx context.Context, n *node) (list []conflict, err error) {
 	err = pages(ctx, r.client, n.one("/v1/conflicts"), url.Values{}, func(c conflict) { list = append(list, c) })
 	return list, err
