@@ -19,7 +19,8 @@ import (
 type book struct {
 	auditor  *auditor
 	promised map[string][]Claim // by order
-	vague    map[string]bool    // orders
+	late     map[string]bool    // orders whose first answer was lost: they were promised earlier than answered
+	vague    map[string]bool    // these, and the carts
 	sellable map[account]int64
 	claims   map[account][]*claimed
 	causes   map[string][]*conflict // by operation or document, in the order of the record
@@ -43,7 +44,7 @@ func at(location, item string) account { return account{location, item, ""} }
 
 // newBook opens the book of all orders; call walk then.
 func (a *auditor) newBook() *book {
-	b := &book{auditor: a, promised: map[string][]Claim{}, vague: map[string]bool{}, sellable: map[account]int64{}, claims: map[account][]*claimed{},
+	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, sellable: map[account]int64{}, claims: map[account][]*claimed{},
 		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
@@ -51,13 +52,13 @@ func (a *auditor) newBook() *book {
 		switch {
 		case answer.Kind == "reserve" && answer.Status != 409:
 			b.promised[answer.Order] = answer.Claims
-			b.vague[answer.Order] = answer.Status == 200
+			b.late[answer.Order] = answer.Status == 200
 		case answer.Kind == "confirm" && answer.State != "not_allowed":
 			confirmed[answer.Order] = true
 		}
 	}
 	for order := range b.promised {
-		b.vague[order] = b.vague[order] || !confirmed[order]
+		b.vague[order] = b.late[order] || !confirmed[order]
 	}
 	for i := range a.settled {
 		if c := &a.settled[i]; c.yields() {
@@ -241,6 +242,9 @@ func (b *book) yield(level account, c *conflict) {
 			(from == nil || len(claim.line) > len(from.line)) {
 			from = claim
 		}
+	}
+	if from == nil && b.late[c.Reservation] {
+		return // it had yielded before the channel got its answer
 	}
 	if from == nil {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: order %s has no open claim for line %s of %d thousandths of %s at %s", c.ID, c.Reservation, c.Line, q, c.Item, c.Location))

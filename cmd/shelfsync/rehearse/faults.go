@@ -152,15 +152,29 @@ func (r *Run) faults(ctx context.Context) error {
 		if !r.wait(ctx, e.at) {
 			return nil
 		}
-		seen, err := faultRows[e.kind].do(r, ctx, random.IntN(1<<30))
+		if err := r.happen(ctx, e.kind, random); err != nil {
+			return err
+		}
+	}
+	r.wait(ctx, 1)
+	return nil
+}
+
+// faultTries is how often a fault is tried that was not observed, as when the
+// leader changed by itself just before it was killed.
+const faultTries = 3
+
+func (r *Run) happen(ctx context.Context, kind kind, random *rand.Rand) error {
+	for range faultTries {
+		seen, err := faultRows[kind].do(r, ctx, random.IntN(1<<30))
 		if err != nil {
 			return err
 		}
 		if seen {
-			r.plan.observed[e.kind].Add(1)
+			r.plan.observed[kind].Add(1)
+			return nil
 		}
 	}
-	r.wait(ctx, 1)
 	return nil
 }
 
