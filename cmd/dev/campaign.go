@@ -26,6 +26,8 @@ type campaign struct {
 
 var campaigns = []campaign{
 	{name: "kills", packages: "./cmd/shelfsync/...", run: "^TestKillLoop$", env: []string{"SHELFSYNC_DEEP=1"}},
+	{name: "leaders", packages: "./cmd/shelfsync/...", run: "^TestLeaderKills$", env: []string{"SHELFSYNC_DEEP=1"}},
+	{name: "harsh", packages: "./cmd/shelfsync/...", run: "^TestHarshDay$", env: []string{"SHELFSYNC_DEEP=1"}},
 }
 
 // command is how one seed of the campaign is run again by hand.

@@ -20,7 +20,7 @@ func rehearseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Play a trading day through real programs, injure them, and audit every answer",
-		Long: "Starts a hub and one agent a store on loopback, plays a day of baskets through their HTTP APIs, cuts stores off and kills programs,\n" +
+		Long: "Starts the hub's nodes and one agent a store on loopback, plays a day of baskets through their HTTP APIs, cuts stores off and kills programs,\n" +
 			"heals them, and compares every answer that a till or a channel received with what hub and stores then say.\n" +
 			"A table goes to standard error, one JSON object to standard output. Exit code 0: pass.",
 		Example: "  shelfsync rehearse\n  shelfsync rehearse --data day.csv --columns location=Shop,receipt=Bon,item=SKU,quantity=Qty,time=When --faults harsh",
@@ -64,7 +64,7 @@ func rehearseCommand() *cobra.Command {
 	f.IntVar(&options.Day.Stores, "stores", 8, "stores to play")
 	f.IntVar(&options.Day.Limit, "limit", 0, "play only the first so many baskets")
 	f.IntVar(&options.Day.Repeat, "repeat", 1, "play the day so often")
-	f.IntVar(&options.Hubs, "hubs", 1, "hub nodes")
+	f.IntVar(&options.Hubs, "hubs", 3, "hub nodes: 1 or 3")
 	f.Float64Var(&options.Opening, "opening", 0.8, "share of what the day will ask for that is there in the morning")
 	f.Float64Var(&options.OnlineShare, "online-share", 0.15, "share of the baskets that arrive as online orders")
 	f.StringVar(&options.Faults, "faults", "standard", "none, standard or harsh")
@@ -76,12 +76,12 @@ func rehearseCommand() *cobra.Command {
 }
 
 var (
-	errHubs  = errors.New("--hubs must be 1: a hub of three nodes is not in this version")
+	errHubs  = errors.New("--hubs is 1 or 3")
 	errShare = errors.New("--opening and --online-share are shares: 0 and more, --online-share at most 1")
 )
 
 func check(options *rehearse.Options, columns string) (err error) {
-	if options.Hubs != 1 {
+	if options.Hubs != 1 && options.Hubs != 3 {
 		return errHubs
 	}
 	if options.Opening < 0 || options.OnlineShare < 0 || options.OnlineShare > 1 {

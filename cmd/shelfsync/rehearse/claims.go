@@ -3,8 +3,10 @@ package rehearse
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
 )
@@ -14,20 +16,30 @@ var openStates = []string{"held", "confirmed", "staged"}
 
 // order is what the channel itself knows of one of its orders.
 type order struct {
-	accepted, short, confirmed, released bool
-	picked                               int
+	accepted, refused, confirmed, released bool
+
+	picked   int
+	promised map[string]Claim // by line, as it was accepted
 }
 
 // claims compares what the channel was answered with what the hub remembers.
 func (a *auditor) claims(ctx context.Context) error {
 	orders := a.orders()
 	hub := map[string]api.Reservation{}
-	err := pages(ctx, a.run.client, a.run.at("/v1/reservations"), url.Values{}, func(record api.Reservation) { hub[record.ID] = record })
+	err := pages(ctx, a.run.client, a.main.one("/v1/reservations"), url.Values{}, func(record api.Reservation) { hub[record.ID] = record })
 	if err != nil {
 		return err
 	}
 	reserved := map[account]int64{}
 	for id, record := range hub {
+		if a.run.hot.asks(id) { // judged with its history
+			for _, line := range record.Lines {
+				if slices.Contains(openStates, line.State) {
+					reserved[account{line.Location, line.Item, "reserved"}] += int64(line.Quantity.Stock())
+				}
+			}
+			continue
+		}
 		o := orders[id]
 		if o == nil {
 			a.report.Reservations.Leaked++
@@ -58,20 +70,24 @@ func (a *auditor) orders() map[string]*order {
 			o = &order{}
 			orders[answer.Order] = o
 		}
-		refused := answer.State == "not_allowed"
+		allowed := answer.State != "not_allowed"
 		switch answer.Kind {
 		case "reserve":
 			v.Requested++
-			if o.short = answer.State == "short"; o.short {
+			o.refused = answer.Status == http.StatusConflict
+			if o.accepted = !o.refused; answer.State == "short" {
 				v.Short++
 			} else {
 				v.Accepted++
-				o.accepted = true
+			}
+			o.promised = map[string]Claim{}
+			for _, claim := range answer.Claims {
+				o.promised[claim.Line] = claim
 			}
 		case "confirm":
-			o.confirmed = !refused
+			o.confirmed = allowed
 		case "release":
-			o.released = !refused
+			o.released = allowed
 		case "pick":
 			o.picked++
 		}
@@ -79,19 +95,40 @@ func (a *auditor) orders() map[string]*order {
 	return orders
 }
 
+// of is the promise behind a line, or behind the line that it is a part of.
+func (o *order) of(line string) (Claim, bool) {
+	for ; line != ""; line = line[:max(0, strings.LastIndexByte(line, '.'))] {
+		if claim, ok := o.promised[line]; ok {
+			return claim, true
+		}
+	}
+	return Claim{}, false
+}
+
 // claim judges one order: its lines may be open only while an order stands
-// behind them.
+// behind them, and a promise is broken only by a conflict that is on record.
 func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved map[account]int64) {
 	v := &a.report.Reservations
-	open := 0
-	for _, line := range record.Lines {
+	open, kept := 0, 0
+	for i := range record.Lines {
+		line := &record.Lines[i]
 		q := int64(line.Quantity.Stock())
+		promise, ok := o.of(line.Line)
 		switch {
+		case !ok:
+			a.report.fail(fmt.Sprintf("order %s has line %s, which it was never promised", id, line.Line))
 		case slices.Contains(openStates, line.State):
 			open++
 			reserved[account{line.Location, line.Item, "reserved"}] += q
-		case line.State == "short" && o.confirmed:
-			a.report.OversoldUnits += float64(q) / 1000
+		case line.State == "short" && promise.State != "short":
+			if o.confirmed {
+				a.report.OversoldUnits += float64(q) / 1000
+			}
+		case line.State != "short":
+			kept++
+		}
+		if ok && promise.State != "short" {
+			a.excused(id, line, promise)
 		}
 	}
 	stands := o.confirmed && !o.released && o.picked == 0
@@ -99,17 +136,46 @@ func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved m
 	case open > 0 && !stands:
 		v.Leaked++
 		a.report.fail(fmt.Sprintf("leaked: order %s is over (confirmed %t, released %t, picked %d), %d lines still claim units", id, o.confirmed, o.released, o.picked, open))
-	case open == 0 && stands:
+	case open == 0 && stands && kept > 0:
 		a.report.fail("lost: the channel confirmed order " + id + ", the hub has let it go as " + record.State)
 	}
-	if record.State == "fulfilled" {
+	if open == 0 && slices.ContainsFunc(record.Lines, func(line api.ReservationLine) bool { return line.State == "fulfilled" }) {
 		v.Fulfilled++
 	}
 	if record.State == "expired" {
 		v.Expired++
 	}
-	if o.short {
+	if o.refused {
 		a.report.fail("the hub kept a claim for order " + id + " after it answered short")
+	}
+}
+
+// excused checks that what became of a promised line is on record: one that
+// ended short has one conflict that says so, one that stands elsewhere was moved
+// there, and nothing else is on record for it.
+func (a *auditor) excused(id string, line *api.ReservationLine, promise Claim) {
+	shorts, at, apart := 0, promise.Location, false
+	for i := range a.settled {
+		c := &a.settled[i]
+		own := c.Line == line.Line
+		if c.Reservation != id || !own && (apart || !ofLine(line.Line, c.Line)) {
+			continue // a part goes its own way from its first record on
+		}
+		apart = apart || own
+		switch {
+		case c.Remedy == "move":
+			at = c.To
+		case c.Remedy == "short" && own:
+			shorts++
+		}
+	}
+	switch {
+	case line.State == "short" && shorts != 1:
+		a.report.fail(fmt.Sprintf("lost: line %s of order %s went short with %d conflicts on record", line.Line, id, shorts))
+	case line.State != "short" && shorts > 0:
+		a.report.fail(fmt.Sprintf("line %s of order %s is %s, but a conflict says that it went short", line.Line, id, line.State))
+	case slices.Contains(openStates, line.State) && line.Location != at:
+		a.report.fail(fmt.Sprintf("line %s of order %s stands at %s, by promise and conflicts at %s", line.Line, id, line.Location, at))
 	}
 }
 

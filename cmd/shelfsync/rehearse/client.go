@@ -20,6 +20,18 @@ func newClient(connections int) *client {
 	return &client{&http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}}}
 }
 
+// target is a call and where it may go: to a store's agent, or to any node of
+// the hub. Each attempt goes to the next address.
+type target struct {
+	addresses []string
+	first     int // the address of the first attempt, counted round
+	path      string
+}
+
+func (t target) attempt(n int) string {
+	return "http://" + t.addresses[(t.first+n)%len(t.addresses)] + t.path
+}
+
 // reply is one HTTP answer.
 type reply struct {
 	status int
@@ -28,40 +40,58 @@ type reply struct {
 }
 
 // post sends a body until somebody answers it; 5xx and 429 are repeated with
-// the same key. It returns the time from the first attempt to the answer.
-func (c *client) post(ctx context.Context, address, key string, body any) (reply, error) {
+// the same key, at the next address. It returns the time from the first attempt
+// to the answer.
+func (c *client) post(ctx context.Context, to target, key string, body any) (reply, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return reply{}, err
 	}
+	return c.repeat(ctx, func(n int) (reply, error) {
+		return c.once(ctx, outgoing{http.MethodPost, to.attempt(n), key, "application/json", encoded})
+	})
+}
+
+// repeat makes attempts until one is answered for good.
+func (c *client) repeat(ctx context.Context, attempt func(n int) (reply, error)) (reply, error) {
 	began := time.Now()
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 400*time.Millisecond) {
-		answer, err := c.once(ctx, address, key, encoded)
+	wait := 10 * time.Millisecond
+	for n := 0; ; n++ {
+		answer, err := attempt(n)
 		if err == nil && answer.status < 500 && answer.status != http.StatusTooManyRequests {
 			answer.took = time.Since(began)
 			return answer, nil
 		}
 		select {
 		case <-ctx.Done():
-			return reply{}, fmt.Errorf("no answer from %s: %w", address, ctx.Err())
+			return reply{}, fmt.Errorf("no answer after %d attempts, the last: %d %.200s %w: %w", n+1, answer.status, answer.body, err, context.Cause(ctx))
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
+		wait = min(2*wait, 400*time.Millisecond)
 	}
 }
 
-func (c *client) once(ctx context.Context, address, key string, body []byte) (reply, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+// outgoing is one request.
+type outgoing struct {
+	method, address, key, content string
+	body                          []byte
+}
+
+func (c *client) once(ctx context.Context, out outgoing) (reply, error) {
+	request, err := http.NewRequestWithContext(ctx, out.method, out.address, bytes.NewReader(out.body))
 	if err != nil {
 		return reply{}, err
 	}
-	request.Header.Set("Content-Type", "application/json")
-	if key != "" {
-		request.Header.Set("Idempotency-Key", key)
+	if out.content != "" {
+		request.Header.Set("Content-Type", out.content)
 	}
-	return c.do(request)
+	if out.key != "" {
+		request.Header.Set("Idempotency-Key", out.key)
+	}
+	return c.send(request)
 }
 
-func (c *client) do(request *http.Request) (reply, error) {
+func (c *client) send(request *http.Request) (reply, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return reply{}, err
@@ -74,50 +104,51 @@ func (c *client) do(request *http.Request) (reply, error) {
 	return reply{status: response.StatusCode, body: body}, nil
 }
 
-// put sends a bulk body once; the hub is known to be up.
-func (c *client) put(ctx context.Context, address string, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, address, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/x-ndjson")
-	answer, err := c.do(request)
+// put sends a bulk body until it is answered: the same values again change nothing.
+func (c *client) put(ctx context.Context, to target, body []byte) error {
+	answer, err := c.repeat(ctx, func(n int) (reply, error) {
+		return c.once(ctx, outgoing{http.MethodPut, to.attempt(n), "", "application/x-ndjson", body})
+	})
 	if err != nil {
 		return err
 	}
 	if answer.status != http.StatusOK {
-		return fmt.Errorf("PUT %s answered %d: %s", address, answer.status, answer.body)
+		return fmt.Errorf("PUT %s answered %d: %s", to.path, answer.status, answer.body)
 	}
 	return nil
 }
 
-// get reads one JSON answer into out; a 404 is reported as found false.
-func (c *client) get(ctx context.Context, address string, out any) (found bool, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return false, err
+// get reads one JSON answer into out, from the first address that gives one; a
+// 404 is reported as found false.
+func (c *client) get(ctx context.Context, from target, out any) (found bool, err error) {
+	for n := range from.addresses {
+		var answer reply
+		answer, err = c.once(ctx, outgoing{method: http.MethodGet, address: from.attempt(n)})
+		switch {
+		case err != nil:
+		case answer.status == http.StatusNotFound:
+			return false, nil
+		case answer.status != http.StatusOK:
+			err = fmt.Errorf("GET %s answered %d: %.300s", from.attempt(n), answer.status, answer.body)
+		default:
+			return true, json.Unmarshal(answer.body, out)
+		}
 	}
-	answer, err := c.do(request)
-	switch {
-	case err != nil:
-		return false, err
-	case answer.status == http.StatusNotFound:
-		return false, nil
-	case answer.status != http.StatusOK:
-		return false, fmt.Errorf("GET %s answered %d: %.300s", address, answer.status, answer.body)
-	}
-	return true, json.Unmarshal(answer.body, out)
+	return false, err
 }
 
-// pages walks a list to its end.
-func pages[T any](ctx context.Context, c *client, address string, query url.Values, visit func(T)) error {
+// pages walks a list to its end, at one address: a cursor is its server's own.
+func pages[T any](ctx context.Context, c *client, from target, query url.Values, visit func(T)) error {
 	query.Set("limit", "1000")
 	for {
 		var page struct {
 			Data       []T    `json:"data"`
 			NextCursor string `json:"next_cursor"`
 		}
-		if found, err := c.get(ctx, address+"?"+query.Encode(), &page); err != nil || !found {
+		at := from
+		at.addresses, at.first = []string{from.addresses[from.first%len(from.addresses)]}, 0
+		at.path += "?" + query.Encode()
+		if found, err := c.get(ctx, at, &page); err != nil || !found {
 			return err
 		}
 		for _, row := range page.Data {

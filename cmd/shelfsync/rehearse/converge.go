@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
@@ -15,6 +16,9 @@ const settleWithin = 60 * time.Second
 // converge waits until every store has sent all it has and holds the hub's
 // newest word, every abandoned cart has expired, and the journal has it all.
 func (r *Run) converge(ctx context.Context) error {
+	if err := r.ended(); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := r.caughtUp(ctx); err != nil {
 		r.report.fail("not converged: " + err.Error())
@@ -28,10 +32,12 @@ func (r *Run) converge(ctx context.Context) error {
 func (r *Run) caughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
+	missing := "nothing was asked in time"
 	for {
-		missing := r.missing(ctx)
-		if missing == "" {
+		if now := r.missing(ctx); now == "" {
 			return nil
+		} else if ctx.Err() == nil {
+			missing = now // not that asking was broken off
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
@@ -45,7 +51,7 @@ func (r *Run) caughtUp(ctx context.Context) error {
 func (r *Run) missing(ctx context.Context) string {
 	for location, s := range r.agents {
 		var status api.Status
-		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/status", &status); err != nil {
+		if _, err := r.client.get(ctx, s.agent.one("/v1/status"), &status); err != nil {
 			return location + " does not answer: " + err.Error()
 		}
 		if status.Link.State != "online" || status.Backlog.Operations > 0 {
@@ -78,8 +84,9 @@ func (r *Run) behind(ctx context.Context, location string, s *store) string {
 }
 
 func (r *Run) heldCarts(ctx context.Context) (held int, err error) {
-	err = pages(ctx, r.client, r.at("/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
-		if record.State == "held" {
+	err = pages(ctx, r.client, r.hub(0, "/v1/reservations"), url.Values{"state": {"open"}}, func(record api.Reservation) {
+		holds := slices.ContainsFunc(record.Lines, func(line api.ReservationLine) bool { return line.State == "held" })
+		if holds && !r.hot.asks(record.ID) {
 			held++
 		}
 	})
@@ -92,7 +99,7 @@ const compareItems = 200
 // compare reads all levels of a location from the hub and the same items from
 // its agent, and names the first difference.
 func (r *Run) compare(ctx context.Context, location string, s *store) (differs string, levels []api.Level, err error) {
-	err = pages(ctx, r.client, r.at("/v1/levels"), url.Values{"location": {location}}, func(l api.Level) { levels = append(levels, l) })
+	err = pages(ctx, r.client, r.hub(0, "/v1/levels"), url.Values{"location": {location}}, func(l api.Level) { levels = append(levels, l) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -104,7 +111,7 @@ func (r *Run) compare(ctx context.Context, location string, s *store) (differs s
 			query.Add("item", slice[i].Item)
 		}
 		var answer api.AgentAvailability
-		if _, err := r.client.get(ctx, "http://"+s.agent.Address+"/v1/availability?"+query.Encode(), &answer); err != nil {
+		if _, err := r.client.get(ctx, s.agent.one("/v1/availability?"+query.Encode()), &answer); err != nil {
 			return "", nil, err
 		}
 		if len(answer.Data) != len(slice) {

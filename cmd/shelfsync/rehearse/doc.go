@@ -3,18 +3,25 @@
 //
 // Promise. Every answer that a till or a channel received is written down and
 // synced before it counts. The verdict comes from that record alone, compared
-// with what the hub and every store say over HTTP: a sale that is missing, there
-// twice, or a claim that nobody stands behind fails the run. A run whose faults
+// with what every node of the hub and every store say over HTTP: a sale that is
+// missing, there twice, a claim that nobody stands behind, a promise that was
+// broken without a record, or nodes that differ fail the run. A run whose faults
 // did not happen fails as vacuous.
 //
 // Owner. A Run owns its processes, folders and proxies; what the tills do at
-// once meets in the Record, which one goroutine writes.
+// once meets in the Record, which one goroutine writes. Faults that a program
+// feels are done one after the other, so that of three nodes two always stand.
 //
 // Flow.
 //
-//	day -> catalogue and opening stock -> hub
-//	store baskets -> tills -> agents' HTTP API      \
-//	online baskets -> channel -> hub, then agents    > record -> audit -> report
-//	fault plan -> kills and cut proxies             /
-//	then: heal everything, wait until nothing is on its way, audit
+//	day -> catalogue and opening stock -> hub (one node or three)
+//	store baskets -> tills -> agents' HTTP API              \
+//	online baskets -> channel -> any node, then agents       > record -> audit -> report
+//	fault plan -> kills, cut and noisy wires, hanging disks /
+//	hot items -> all nodes -> history -> linear ------------^
+//	then: everything is healed; wait until nothing is on its way; audit
+//
+// The audit asks every node: state hashes at one index, levels, reservations,
+// conflicts, journals. The journal of one is folded with the auditor's own
+// arithmetic, and every conflict is worked out again from it (book).
 package rehearse

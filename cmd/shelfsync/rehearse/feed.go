@@ -26,10 +26,10 @@ type arrived struct {
 	at    time.Time
 }
 
-func follow(address string) *feed {
+func follow(hub target) *feed {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &feed{cancel: cancel, done: make(chan struct{})}
-	go f.run(ctx, address) // stop waits
+	go f.run(ctx, hub) // stop waits
 	return f
 }
 
@@ -39,11 +39,12 @@ func (f *feed) stop() {
 	<-f.done
 }
 
-func (f *feed) run(ctx context.Context, address string) {
+// run reads from one node after another: each goes on where the last one broke off.
+func (f *feed) run(ctx context.Context, hub target) {
 	defer close(f.done)
 	after := ""
-	for ctx.Err() == nil {
-		after = f.read(ctx, "http://"+address+"/v1/feed?after="+after, after)
+	for n := 0; ctx.Err() == nil; n++ {
+		after = f.read(ctx, hub.attempt(n)+"?after="+after, after)
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
@@ -62,6 +63,9 @@ func (f *feed) read(ctx context.Context, address, after string) string {
 		return after
 	}
 	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return after
+	}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {

@@ -78,6 +78,16 @@ func tail(path string) string {
 	return string(text[max(0, len(text)-800):])
 }
 
+// ended reports a program that is not running although nobody ended it.
+func (p *Process) ended() error {
+	select {
+	case <-p.exited:
+		return fmt.Errorf("%s ended by itself; its last words are in %s: %s", p.Name, p.log, tail(p.log))
+	default:
+		return nil
+	}
+}
+
 // Kill sends SIGKILL and reports whether it ended a running program.
 func (p *Process) Kill() bool {
 	select {
@@ -105,13 +115,15 @@ func (p *Process) Stop() {
 	}
 }
 
-// programs finds the two programs beside this one, else builds them.
-func programs(ctx context.Context, dir string, say func(string)) (hub, agent string, err error) {
-	if self, err := os.Executable(); err == nil {
-		hub, agent = filepath.Join(filepath.Dir(self), "shelfsync-hub"), filepath.Join(filepath.Dir(self), "shelfsync-agent")
-		if runnable(hub) && runnable(agent) {
-			return hub, agent, nil
-		}
+// programs finds the two programs in a folder, else beside this one, else
+// builds them into dir.
+func programs(ctx context.Context, built, dir string, say func(string)) (hub, agent string, err error) {
+	if self, err := os.Executable(); err == nil && built == "" {
+		built = filepath.Dir(self)
+	}
+	hub, agent = filepath.Join(built, "shelfsync-hub"), filepath.Join(built, "shelfsync-agent")
+	if runnable(hub) && runnable(agent) {
+		return hub, agent, nil
 	}
 	say("building shelfsync-hub and shelfsync-agent (the first time SQLite takes a minute)")
 	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),

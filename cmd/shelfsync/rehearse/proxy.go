@@ -7,10 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// Proxy stands between one store and the hub, so that its network can be cut.
+// Proxy stands between one store and one hub node, so that its network can be
+// cut, and can carry frames badly.
 type Proxy struct {
 	listener net.Listener
 	target   string
+	noise    *noise // nil: bytes go through as they are
 	cut      atomic.Bool
 	refused  atomic.Int64 // dials that met the cut
 	dropped  atomic.Int64 // connections that the cut ended
@@ -19,12 +21,14 @@ type Proxy struct {
 }
 
 // NewProxy listens on a free loopback port for a target address.
-func NewProxy(target string) (*Proxy, error) {
+func NewProxy(target string) (*Proxy, error) { return newProxy(target, nil) }
+
+func newProxy(target string, noise *noise) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: listener, target: target, conns: map[net.Conn]bool{}}
+	p := &Proxy{listener: listener, target: target, noise: noise, conns: map[net.Conn]bool{}}
 	go p.accept() // ends when Close closes the listener
 	return p, nil
 }
@@ -46,12 +50,18 @@ func (p *Proxy) Cut() {
 // Heal lets connections through again.
 func (p *Proxy) Heal() { p.cut.Store(false) }
 
-// Felt reports whether the cut was observed: a connection ended by it or a dial
-// that met it.
-func (p *Proxy) Felt() bool { return p.refused.Load()+p.dropped.Load() > 0 }
+// Met counts connections that a cut ended and dials that met one.
+func (p *Proxy) Met() int64 { return p.refused.Load() + p.dropped.Load() }
 
-// IsCut reports whether the store is cut off now.
+// IsCut reports whether nothing gets through now.
 func (p *Proxy) IsCut() bool { return p.cut.Load() }
+
+// Carries reports whether a connection goes through it now.
+func (p *Proxy) Carries() bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.conns) > 0
+}
 
 // Close ends the proxy.
 func (p *Proxy) Close() {
@@ -76,8 +86,12 @@ func (p *Proxy) accept() {
 			continue
 		}
 		p.keep(near, far)
-		go p.pump(near, far) // ends with either connection
-		go p.pump(far, near)
+		up, down := plain, plain
+		if p.noise != nil {
+			up, down = p.noise.connection()
+		}
+		go p.pump(far, near, up) // ends with either connection
+		go p.pump(near, far, down)
 	}
 }
 
@@ -89,8 +103,13 @@ func (p *Proxy) keep(conns ...net.Conn) {
 	}
 }
 
-func (p *Proxy) pump(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
+// carry takes the bytes of one direction from one end to the other.
+type carry func(to io.Writer, from io.Reader)
+
+func plain(to io.Writer, from io.Reader) { _, _ = io.Copy(to, from) }
+
+func (p *Proxy) pump(to, from net.Conn, carry carry) {
+	carry(to, from)
 	to.Close()
 	from.Close()
 	p.mutex.Lock()

@@ -19,7 +19,9 @@ type Answer struct {
 	Order     string    `json:"order,omitempty"` // reservation id
 	Status    int       `json:"status"`
 	State     string    `json:"state,omitempty"` // of the reservation
+	Position  string    `json:"position,omitempty"`
 	Lines     []Line    `json:"lines,omitempty"`
+	Claims    []Claim   `json:"claims,omitempty"` // of the reservation
 	At        time.Time `json:"at"`
 	Took      float64   `json:"took_ms"`
 	Cut       bool      `json:"cut,omitempty"` // the store was cut off when it was answered
@@ -29,6 +31,15 @@ type Answer struct {
 type Line struct {
 	Kind        string `json:"kind"`
 	Item        string `json:"item"`
+	Thousandths int64  `json:"thousandths"`
+}
+
+// Claim is one line of an answered reservation.
+type Claim struct {
+	Line        string `json:"line"`
+	Item        string `json:"item"`
+	Location    string `json:"location,omitempty"`
+	State       string `json:"state"`
 	Thousandths int64  `json:"thousandths"`
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +29,7 @@ type Options struct {
 	OnlineShare float64 // share of the baskets that arrive as online orders
 	Faults      string  // none, standard, harsh
 	Seed        uint64
+	Programs    string // folder of the built programs; empty: beside this one, else they are built
 	Dir         string // where the programs' folders go; empty: a temporary one
 	Keep        bool   // leave the folder behind
 	Out         io.Writer
@@ -35,29 +38,31 @@ type Options struct {
 
 // Run is one rehearsal.
 type Run struct {
-	options Options
-	planned planner
-	plan    *plan
-	day     *day.Day
-	stores  []day.Basket
-	online  []day.Basket
-	dir     string
-	hub     *Process
-	agents  map[string]*store
-	record  *Record
-	client  *client
-	feed    *feed
-	screen  *screen
-	played  atomic.Int64
-	total   int
-	began   time.Time
-	report  Report
-}
-
-// store is one store of the day: its agent and its wire to the hub.
-type store struct {
-	agent *Process
-	proxy *Proxy
+	options    Options
+	planned    planner
+	plan       *plan
+	day        *day.Day
+	opening    map[string]map[string]int64
+	stores     []day.Basket    // sold over the counter
+	online     []day.Basket    // arrive at the channel
+	drawn      map[string]bool // slips of the online orders that were drawn
+	dir        string
+	nodes      []*node
+	agents     map[string]*store
+	noise      *noise
+	faultsOver chan struct{} // closed when all faults are done
+	record     *Record
+	client     *client
+	feed       *feed
+	hot        *hot // nil: no hot items
+	screen     *screen
+	clock      clock
+	beside     func(do func(context.Context) error) // while the day is played
+	played     atomic.Int64
+	total      int
+	began      time.Time
+	kills      []time.Time // of leaders
+	report     Report
 }
 
 // Rehearse plays and audits one day. An error means that it could not be
@@ -67,11 +72,11 @@ func Rehearse(ctx context.Context, options Options) (*Report, error) {
 }
 
 // planner draws the faults of a day; the kill loop has its own.
-type planner func(faults string, locations []string, seed uint64) (*plan, error)
+type planner func(r *Run) (*plan, error)
 
 func rehearse(ctx context.Context, options Options, planned planner) (*Report, error) {
-	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, screen: newScreen(options.Out, options.Terminal), began: time.Now()}
-	r.report.Verdict, r.report.Failures = "pass", []string{}
+	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
+	r.report.Verdict, r.report.Failures, r.report.Conflicts = "pass", []string{}, []Explained{}
 	defer r.stop()
 	for _, step := range []struct {
 		name string
@@ -82,11 +87,23 @@ func rehearse(ctx context.Context, options Options, planned planner) (*Report, e
 	} {
 		r.screen.say(step.name)
 		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+			return nil, fmt.Errorf("%s: %w", step.name, errors.Join(err, r.ended()))
 		}
 	}
 	r.report.Seconds = seconds(time.Since(r.began))
 	return &r.report, nil
+}
+
+// ended names programs that went away although nobody ended them: outside of a
+// fault that is a failure by itself, and the reason of others.
+func (r *Run) ended() (err error) {
+	for _, n := range r.nodes {
+		err = errors.Join(err, n.ended())
+	}
+	for _, s := range r.agents {
+		err = errors.Join(err, s.agent.ended())
+	}
+	return err
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
@@ -96,8 +113,9 @@ func (r *Run) read(context.Context) (err error) {
 	if r.day, err = day.Read(r.options.Files, r.options.Day); err != nil {
 		return err
 	}
-	r.stores, r.online = r.day.Split(r.options.OnlineShare, r.options.Seed)
-	r.total = len(r.stores) + len(r.online)
+	if len(r.day.Baskets) == 0 {
+		return errEmpty
+	}
 	d := &r.report.Data
 	d.Baskets, d.Lines = len(r.day.Baskets), r.day.PlayedLines
 	d.Locations, d.Items = len(r.day.Locations), len(r.day.Items)
@@ -105,9 +123,23 @@ func (r *Run) read(context.Context) (err error) {
 	for _, problem := range r.day.Problems {
 		r.screen.say("  not understood: " + problem.String())
 	}
-	r.plan, err = r.planned(r.options.Faults, r.day.Locations, r.options.Seed)
-	return err
+	r.opening = r.day.Opening(r.options.Opening)
+	r.stores, r.online = r.day.Split(r.options.OnlineShare, r.options.Seed)
+	r.drawn = map[string]bool{}
+	for i := range r.online {
+		r.drawn[slip(&r.online[i])] = true
+	}
+	if r.plan, err = r.planned(r); err != nil {
+		return err
+	}
+	if r.options.OnlineShare > 0 {
+		r.split()
+	}
+	r.total = len(r.stores) + len(r.online)
+	return nil
 }
+
+var errEmpty = errors.New("the day has no baskets")
 
 // start runs the programs on fresh folders, free ports and loopback only.
 func (r *Run) start(ctx context.Context) (err error) {
@@ -122,34 +154,21 @@ func (r *Run) start(ctx context.Context) (err error) {
 	if r.record, err = OpenRecord(r.dir); err != nil {
 		return err
 	}
-	hubProgram, agentProgram, err := programs(ctx, r.dir, r.screen.say)
+	hubProgram, agentProgram, err := programs(ctx, r.options.Programs, r.dir, r.screen.say)
 	if err != nil {
 		return err
 	}
-	if r.hub, err = r.process("hub", hubProgram, "run", "--single"); err != nil {
+	if err := r.startHub(ctx, hubProgram); err != nil {
 		return err
 	}
-	raft, err := freePort()
-	if err != nil {
-		return err
+	if len(r.nodes) > 1 {
+		r.hot = newHot()
 	}
-	r.hub.args = append(r.hub.args, "--raft-listen", raft)
-	if err := r.hub.Start(); err != nil {
-		return err
-	}
-	if err := r.hub.Ready(ctx); err != nil {
-		return err
+	if r.plan.noisy {
+		r.noise = &noise{seed: r.options.Seed}
 	}
 	for _, location := range r.day.Locations {
-		s := &store{}
-		if s.proxy, err = NewProxy(r.hub.Address); err != nil {
-			return err
-		}
-		if s.agent, err = r.process("agent-"+fmt.Sprintf("%03d", len(r.agents)+1), agentProgram, "run", "--location", location, "--hub", s.proxy.Address()); err != nil {
-			return err
-		}
-		r.agents[location] = s
-		if err := s.agent.Start(); err != nil {
+		if err := r.startStore(location, agentProgram); err != nil {
 			return err
 		}
 	}
@@ -158,8 +177,28 @@ func (r *Run) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.feed = follow(r.hub.Address)
+	r.feed = follow(r.hub(0, "/v1/feed"))
 	return nil
+}
+
+// startStore runs an agent, with a wire to each node of the hub. Stores begin at
+// different ones.
+func (r *Run) startStore(location, program string) (err error) {
+	s, number := &store{}, len(r.agents)
+	addresses := make([]string, len(r.nodes))
+	for i := range r.nodes {
+		wire, err := newProxy(r.nodes[(i+number)%len(r.nodes)].Address, r.noise)
+		if err != nil {
+			return err
+		}
+		s.wires = append(s.wires, wire)
+		addresses[i] = wire.Address()
+	}
+	if s.agent, err = r.process(fmt.Sprintf("agent-%03d", number+1), program, "run", "--location", location, "--hub", strings.Join(addresses, ",")); err != nil {
+		return err
+	}
+	r.agents[location] = s
+	return s.agent.Start()
 }
 
 func (r *Run) process(name, binary string, args ...string) (*Process, error) {
@@ -179,31 +218,38 @@ const documentLines = 400
 // waits until every store has them.
 func (r *Run) load(ctx context.Context) error {
 	var items, locations bytes.Buffer
-	encode := json.NewEncoder(&items)
+	catalogue, encode := json.NewEncoder(&items), json.NewEncoder(&locations)
+	encodeItem := func(item api.Item) { _ = catalogue.Encode(item) } // into memory
 	no := false
 	for _, code := range r.day.Items {
 		item := api.Item{Code: code, Unit: "piece"}
 		if r.day.Weighed[code] {
 			item.Unit, item.Decimals = "kg", 3
 		}
-		_ = encode.Encode(item)
+		encodeItem(item)
 	}
 	for _, code := range r.day.Services {
-		_ = encode.Encode(api.Item{Code: code, Stocked: &no})
+		encodeItem(api.Item{Code: code, Stocked: &no})
 	}
-	encode = json.NewEncoder(&locations)
+	if r.hot != nil {
+		_ = encode.Encode(api.Location{Code: hotLocation, Name: "Hot items"})
+		r.opening[hotLocation] = map[string]int64{}
+		for _, code := range r.hot.items {
+			encodeItem(api.Item{Code: code, Unit: "piece"})
+			r.opening[hotLocation][code] = hotOpening * 1000
+		}
+	}
 	for _, code := range r.day.Locations {
 		_ = encode.Encode(api.Location{Code: code, Name: "Store " + code})
 	}
-	if err := r.client.put(ctx, r.at("/v1/items"), items.Bytes()); err != nil {
+	if err := r.client.put(ctx, r.hub(0, "/v1/items"), items.Bytes()); err != nil {
 		return err
 	}
-	if err := r.client.put(ctx, r.at("/v1/locations"), locations.Bytes()); err != nil {
+	if err := r.client.put(ctx, r.hub(0, "/v1/locations"), locations.Bytes()); err != nil {
 		return err
 	}
-	opening := r.day.Opening(r.options.Opening)
-	for _, location := range slices.Sorted(maps.Keys(opening)) {
-		if err := r.open(ctx, location, opening[location]); err != nil {
+	for _, location := range slices.Sorted(maps.Keys(r.opening)) {
+		if err := r.open(ctx, location, r.opening[location]); err != nil {
 			return err
 		}
 	}
@@ -222,11 +268,11 @@ func (r *Run) open(ctx context.Context, location string, levels map[string]int64
 			document.Lines = append(document.Lines, api.MovementLine{Movement: "adjust", Item: code, Quantity: api.Of(stock.Quantity(q)), Reason: "opening"})
 			answer.Lines = append(answer.Lines, Line{"adjust", code, q})
 		}
-		reply, err := r.client.post(ctx, r.at("/v1/movements"), "", document)
+		reply, err := r.client.post(ctx, r.hub(0, "/v1/movements"), "", document)
 		if err != nil {
 			return err
 		}
-		if reply.status != 201 {
+		if reply.status != 201 && reply.status != 200 { // 200: the first attempt took effect, unheard
 			return fmt.Errorf("opening stock of %s answered %d: %s", location, reply.status, reply.body)
 		}
 		answer.Status, answer.At = reply.status, time.Now()
@@ -234,8 +280,6 @@ func (r *Run) open(ctx context.Context, location string, levels map[string]int64
 	}
 	return nil
 }
-
-func (r *Run) at(path string) string { return "http://" + r.hub.Address + path }
 
 // stop ends every program and removes the folder unless it is to be kept.
 func (r *Run) stop() {
@@ -246,12 +290,12 @@ func (r *Run) stop() {
 		if s.agent != nil {
 			s.agent.Stop()
 		}
-		if s.proxy != nil {
-			s.proxy.Close()
+		for _, wire := range s.wires {
+			wire.Close()
 		}
 	}
-	if r.hub != nil {
-		r.hub.Stop()
+	for _, n := range r.nodes {
+		n.Stop()
 	}
 	if r.dir != "" && r.options.Dir == "" && !r.options.Keep && r.report.Verdict == "pass" {
 		os.RemoveAll(r.dir)

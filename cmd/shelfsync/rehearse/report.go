@@ -1,16 +1,34 @@
 package rehearse
 
+import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
+
 // Report is the one JSON object a rehearsal ends with. Each term:
 //
-//	acknowledged  operations (lines) whose till got an answer
-//	in_hub        of those, how many the hub's journal applied
-//	lost          acknowledged, but not in the hub, or with other lines
-//	doubled       applied more than once, or a receipt applied under two ids
-//	leaked        claims still open in the hub without an open order behind them
-//	oversold      units of confirmed or staged claims that ended short or that the
-//	              goods at their location do not cover at the end
-//	negative      levels whose sellable is below zero at the end
-//	conflicts     claims the hub let yield by rule; moved: those that found another place
+//	acknowledged   operations (lines) whose till got an answer
+//	in_hub         of those, how many the hub's journal applied
+//	lost           acknowledged, but not in the hub, or with other lines
+//	doubled        applied more than once, or a receipt applied under two ids
+//	accepted       orders of which something was promised; short: nothing was
+//	fulfilled      orders that are over and of which something was handed over
+//	leaked         claims still open in the hub without an open order behind them
+//	oversold       units of confirmed or staged claims that ended short or that the
+//	               goods at their location do not cover at the end
+//	negative       levels whose sellable is below zero at the end
+//	conflicts      claims the hub let yield by rule, each explained; moved: of
+//	               those, the ones that found another place; late_picks: goods
+//	               that left for a claim that was over already
+//	stores_cut     stores whose cut ended a connection or met a dial
+//	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
+//	               led and that another node followed
+//	nodes_wiped    followers that were killed, lost their folder and caught up
+//	hung_disks     followers that stood still again and again, and were silent
+//	agents_moved   stores that went to another node when the wire to theirs was cut
+//	bad_frames     garbled frames over which their reader ended the connection
+//	hub_hashes_equal  all nodes were seen at one index, with one state hash, and
+//	               their hashes differed at no index
+//	linearizability  calls on hot items, and whether their answers fit one order
+//	resumed_ms     for each kill of the leader, the time until a write that began
+//	               after it was answered
 type Report struct {
 	Data struct {
 		Baskets       int `json:"baskets"`
@@ -31,16 +49,23 @@ type Report struct {
 		Expired   int `json:"expired"`
 		Conflicts int `json:"conflicts"`
 		Moved     int `json:"moved"`
+		LatePicks int `json:"late_picks"`
 		Leaked    int `json:"leaked"`
 	} `json:"reservations"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
-		StoresCut   int `json:"stores_cut"`
-		HubKills    int `json:"hub_kills"`
-		LeaderKills int `json:"leader_kills"`
-		AgentKills  int `json:"agent_kills"`
-		BadFrames   int `json:"bad_frames"`
+		StoresCut        int `json:"stores_cut"`
+		HubKills         int `json:"hub_kills"`
+		LeaderKills      int `json:"leader_kills"`
+		AgentKills       int `json:"agent_kills"`
+		BadFrames        int `json:"bad_frames"`
+		NodesWiped       int `json:"nodes_wiped"`
+		HungDisks        int `json:"hung_disks"`
+		AgentsMoved      int `json:"agents_moved"`
+		FramesDuplicated int `json:"frames_duplicated"`
+		FramesDelayed    int `json:"frames_delayed"`
+		FramesReordered  int `json:"frames_reordered"`
 	} `json:"faults"`
 	Convergence struct {
 		Seconds            float64 `json:"seconds"`
@@ -56,9 +81,12 @@ type Report struct {
 		SaleToFeedP50  float64 `json:"sale_to_feed_p50"`
 		SaleToFeedP99  float64 `json:"sale_to_feed_p99"`
 	} `json:"latency_ms"`
-	Seconds  float64  `json:"seconds"`
-	Verdict  string   `json:"verdict"`
-	Failures []string `json:"failures"`
+	Linearizability *linear.Result `json:"linearizability,omitempty"`
+	Conflicts       []Explained    `json:"conflicts"`
+	ResumedMS       []float64      `json:"resumed_ms,omitempty"`
+	Seconds         float64        `json:"seconds"`
+	Verdict         string         `json:"verdict"`
+	Failures        []string       `json:"failures"`
 }
 
 // Kept counts what became of acknowledged operations or lines.

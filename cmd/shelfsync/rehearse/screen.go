@@ -55,13 +55,23 @@ func (r *Report) Table(out io.Writer) {
 	row("lines", r.Lines)
 	row("returns", r.Returns)
 	v := r.Reservations
-	fmt.Fprintf(out, "\n  reservations  %d asked, %d accepted, %d short, %d fulfilled, %d expired, %d conflicts, %d moved, %d leaked\n",
-		v.Requested, v.Accepted, v.Short, v.Fulfilled, v.Expired, v.Conflicts, v.Moved, v.Leaked)
+	fmt.Fprintf(out, "\n  reservations  %d asked, %d accepted, %d short, %d fulfilled, %d expired, %d conflicts, %d moved, %d picked late, %d leaked\n",
+		v.Requested, v.Accepted, v.Short, v.Fulfilled, v.Expired, v.Conflicts, v.Moved, v.LatePicks, v.Leaked)
 	fmt.Fprintf(out, "  at the end    %g units oversold, %d levels below zero\n", r.OversoldUnits, r.NegativeLevels)
 	f := r.Faults
-	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents; %d bad frames\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills, f.BadFrames)
+	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills)
+	if f.BadFrames+f.NodesWiped+f.HungDisks+f.AgentsMoved > 0 {
+		fmt.Fprintf(out, "                %d nodes wiped, %d hanging disks, %d agents moved; frames: %d bad, %d twice, %d late, %d out of order\n",
+			f.NodesWiped, f.HungDisks, f.AgentsMoved, f.BadFrames, f.FramesDuplicated, f.FramesDelayed, f.FramesReordered)
+	}
+	if len(r.ResumedMS) > 0 {
+		fmt.Fprintf(out, "                writes resumed %.0f ms after a leader was killed (median of %d, most %.0f)\n", percentile(r.ResumedMS, 50), len(r.ResumedMS), percentile(r.ResumedMS, 100))
+	}
 	c := r.Convergence
 	fmt.Fprintf(out, "  convergence   %.1f s; hub hashes equal %t, agents equal hub %t, movements sum to zero %t\n", c.Seconds, c.HubHashesEqual, c.AgentsEqualHub, c.MovementsSumToZero)
+	if h := r.Linearizability; h != nil {
+		fmt.Fprintf(out, "  hot items     %d calls on %d items, %d with a known outcome, linearizable %t\n", h.Operations, h.Items, h.Known, h.OK)
+	}
 	l := r.LatencyMS
 	fmt.Fprintf(out, "  latency, ms   sale %.1f / %.1f, reservation %.1f / %.1f, sale to feed %.1f / %.1f (p50 / p99)\n",
 		l.SaleP50, l.SaleP99, l.ReservationP50, l.ReservationP99, l.SaleToFeedP50, l.SaleToFeedP99)

@@ -12,13 +12,13 @@ import (
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
-// play runs tills, channel and faults side by side until the day is over, then
-// heals everything.
+// play runs tills, channel and faults side by side until the day is over and
+// everything is healed.
 func (r *Run) play(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group sync.WaitGroup // waits for every till, order and fault
-	run := func(do func(context.Context) error) {
+	r.beside = func(do func(context.Context) error) {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -27,25 +27,34 @@ func (r *Run) play(ctx context.Context) error {
 			}
 		}()
 	}
-	clock := r.clock()
+	r.clock = r.newClock()
 	for _, baskets := range byTill(r.stores) {
-		run(func(ctx context.Context) error { return r.till(ctx, clock, baskets) })
+		r.beside(func(ctx context.Context) error { return r.till(ctx, baskets) })
 	}
-	for _, orders := range split(r.online, channelWorkers) {
-		run(func(ctx context.Context) error { return r.channel(ctx, clock, orders) })
+	for worker, orders := range split(r.online, channelWorkers) {
+		r.beside(func(ctx context.Context) error { return r.channel(ctx, worker, orders) })
 	}
-	run(r.faults)
+	for _, c := range r.plan.cuts {
+		r.beside(func(ctx context.Context) error { return r.cutting(ctx, c) })
+	}
+	if r.hot != nil {
+		r.beside(r.hotItems)
+	}
+	r.beside(r.faults)
 	progress := r.screen.progress(func() string { return r.line() })
 	group.Wait()
 	progress()
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return r.heal(ctx)
+	r.tally()
+	return nil
 }
 
 func (r *Run) line() string {
-	return fmt.Sprintf("  %d of %d baskets · stores cut %d · kills: hub %d, agents %d", r.played.Load(), r.total, r.cutNow(), r.plan.hubKills.Load(), r.plan.agentKills.Load())
+	seen := func(kind kind) int64 { return r.plan.observed[kind].Load() }
+	return fmt.Sprintf("  %d of %d baskets · stores cut %d · kills: leader %d, other nodes %d, agents %d", r.played.Load(), r.total, r.cutNow(),
+		seen(leaderKill), seen(followerKill)+seen(nodeWiped), seen(agentKill))
 }
 
 // byTill gives each till its baskets in order: a till does one thing at a time.
@@ -73,7 +82,7 @@ type clock struct {
 	scale float64
 }
 
-func (r *Run) clock() clock {
+func (r *Run) newClock() clock {
 	c := clock{began: time.Now()}
 	if len(r.day.Baskets) == 0 {
 		return c
@@ -95,9 +104,9 @@ func (c clock) wait(ctx context.Context, at time.Time) error {
 	}
 }
 
-func (r *Run) till(ctx context.Context, clock clock, baskets []day.Basket) error {
+func (r *Run) till(ctx context.Context, baskets []day.Basket) error {
 	for i := range baskets {
-		if err := clock.wait(ctx, baskets[i].At); err != nil {
+		if err := r.clock.wait(ctx, baskets[i].At); err != nil {
 			return err
 		}
 		if err := r.basket(ctx, &baskets[i]); err != nil {
@@ -117,7 +126,7 @@ func (r *Run) basket(ctx context.Context, b *day.Basket) error {
 		key = b.Till + "/" + b.Receipt
 	}
 	at := r.agents[b.Location]
-	reply, err := r.client.post(ctx, "http://"+at.agent.Address+path, key, body)
+	reply, err := r.client.post(ctx, at.agent.one(path), key, body)
 	if err != nil {
 		return err
 	}
@@ -134,7 +143,7 @@ func (r *Run) noteOperation(answer Answer, reply reply, at *store) error {
 		return fmt.Errorf("answer to %s %s: %w", answer.Kind, answer.Receipt, err)
 	}
 	answer.Operation, answer.Status, answer.At, answer.Took = recorded.Operation, reply.status, time.Now(), ms(reply.took)
-	answer.Cut = at.proxy.IsCut()
+	answer.Cut = at.isCut()
 	r.record.Note(answer)
 	return nil
 }

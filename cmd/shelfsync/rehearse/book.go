@@ -1,0 +1,262 @@
+package rehearse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/shelfsync/shelfsync/protocol/api"
+)
+
+// book does the arithmetic of conflicts again, from outside: it walks the journal
+// record by record, with the goods that each moved and the claims that the
+// channel was answered, and wherever an operation leaves fewer goods than are
+// claimed it expects conflicts on record for just the units that are lacking.
+//
+// A claim is vague where nobody was told when it began or ended: the carts that
+// ran out at some tick, and orders whose first answer was lost. With such claims
+// at a level what is lacking is known within bounds only.
+type book struct {
+	auditor  *auditor
+	promised map[string][]Claim // by order
+	late     map[string]bool    // orders whose first answer was lost: they were promised earlier than answered
+	vague    map[string]bool    // these, and the carts
+	sellable map[account]int64
+	claims   map[account][]*claimed
+	causes   map[string][]*conflict // by operation or document, in the order of the record
+	settled  map[*conflict]settlement
+}
+
+// claimed is an open claim.
+type claimed struct {
+	order, line string
+	quantity    int64
+	state       string
+}
+
+// settlement is what an operation left at a level, in thousandths, and what gave
+// way because of it. Lacking is at least and at most so much.
+type settlement struct {
+	sellable, claims, least, most, yielded int64
+}
+
+func at(location, item string) account { return account{location, item, ""} }
+
+// newBook opens the book of all orders; call walk then.
+func (a *auditor) newBook() *book {
+	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, sellable: map[account]int64{}, claims: map[account][]*claimed{},
+		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}}
+	confirmed := map[string]bool{}
+	for i := range a.answers {
+		answer := &a.answers[i]
+		switch {
+		case answer.Kind == "reserve" && answer.Status != 409:
+			b.promised[answer.Order] = answer.Claims
+			b.late[answer.Order] = answer.Status == 200
+		case answer.Kind == "confirm" && answer.State != "not_allowed":
+			confirmed[answer.Order] = true
+		}
+	}
+	for order := range b.promised {
+		b.vague[order] = b.late[order] || !confirmed[order]
+	}
+	for i := range a.settled {
+		if c := &a.settled[i]; c.yields() {
+			cause := c.Cause.Operation + c.Cause.Document
+			b.causes[cause] = append(b.causes[cause], c)
+		}
+	}
+	return b
+}
+
+// walk reads the journal to its end.
+func (b *book) walk(journal []api.JournalRecord) {
+	for i := range journal {
+		record := &journal[i]
+		switch record.Kind {
+		case "reserve":
+			if record.Detail == "accepted" {
+				b.open(record.Reservation)
+			}
+		case "confirm", "release":
+			if record.Detail == "accepted" {
+				b.step(record.Reservation, record.Kind)
+			}
+		case "operation", "movements":
+			b.operation(record)
+		}
+	}
+}
+
+func (b *book) open(order string) {
+	for _, c := range b.promised[order] {
+		if c.Location != "" && c.State != "short" {
+			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held"})
+		}
+	}
+}
+
+func (b *book) step(order, step string) {
+	for level, claims := range b.claims {
+		for _, c := range claims {
+			if c.order == order && step == "confirm" && c.state == "held" {
+				c.state = "confirmed"
+			}
+		}
+		if step == "release" {
+			b.claims[level] = slices.DeleteFunc(claims, func(c *claimed) bool { return c.order == order })
+		}
+	}
+}
+
+// operation books a record's lines, then settles the levels that it took from.
+func (b *book) operation(record *api.JournalRecord) {
+	touched := map[account]bool{}
+	for _, line := range record.Lines {
+		level := at(record.Location, line.Item)
+		switch {
+		case without[line.Effect]:
+			continue
+		case line.Kind == "stage":
+			if c := b.find(line, level); c != nil && c.state == "confirmed" {
+				c.state = "staged"
+			}
+			continue
+		case line.Kind == "pick":
+			b.pick(line, level)
+		}
+		q := int64(line.Quantity.Stock())
+		if line.From == "sellable" {
+			b.sellable[level] -= q
+			touched[level] = true
+		}
+		if line.To == "sellable" {
+			b.sellable[level] += q
+		}
+	}
+	given := b.causes[record.Operation+record.Document]
+	for level := range touched {
+		b.settle(record, level, given)
+	}
+	for _, c := range given {
+		if !touched[at(c.Location, c.Item)] {
+			b.auditor.report.fail(fmt.Sprintf("conflict %s says that %s took %s from %s, which it did not", c.ID, record.Operation+record.Document, c.Item, c.Location))
+		}
+	}
+}
+
+// ofLine reports whether a line is the one named or a part of it; every line is
+// where none is named.
+func ofLine(line, name string) bool {
+	return name == "" || line == name || strings.HasPrefix(line, name+".")
+}
+
+// find is the open claim at a level that a line of a store's operation is about.
+func (b *book) find(line api.OperationLine, level account) *claimed {
+	for _, c := range b.claims[level] {
+		if c.order == line.Reservation && (line.ReservationLine == "" || line.ReservationLine == c.line) {
+			return c
+		}
+	}
+	return nil
+}
+
+// pick ends claims as far as goods were handed over: of the line named, then of
+// its parts here, then of those elsewhere.
+func (b *book) pick(line api.OperationLine, here account) {
+	for left := int64(line.Quantity.Stock()); left > 0; {
+		var level account
+		var best *claimed
+		bestRank := 0
+		for _, location := range b.auditor.run.day.Locations {
+			other := at(location, here.item)
+			for _, c := range b.claims[other] {
+				rank := 1
+				switch {
+				case c.order != line.Reservation || !ofLine(c.line, line.ReservationLine):
+					continue
+				case c.line == line.ReservationLine:
+					rank = 3
+				case other == here:
+					rank = 2
+				}
+				if rank > bestRank {
+					level, best, bestRank = other, c, rank
+				}
+			}
+		}
+		if best == nil {
+			return
+		}
+		q := min(left, best.quantity)
+		b.take(level, best, q)
+		left -= q
+	}
+}
+
+func (b *book) take(level account, c *claimed, q int64) {
+	if c.quantity -= q; c.quantity == 0 {
+		b.claims[level] = slices.DeleteFunc(b.claims[level], func(other *claimed) bool { return other == c })
+	}
+}
+
+// settle compares what lacks at a level with what the records say gave way.
+func (b *book) settle(record *api.JournalRecord, level account, given []*conflict) {
+	s := settlement{sellable: b.sellable[level]}
+	var sure, all, staged int64
+	for _, c := range b.claims[level] {
+		all += c.quantity
+		if !b.vague[c.order] {
+			sure += c.quantity
+			if c.state == "staged" {
+				staged += c.quantity
+			}
+		}
+	}
+	lacking := func(claims int64) int64 { return min(claims-staged, max(0, claims-s.sellable)) }
+	s.claims, s.least, s.most = all, lacking(sure), lacking(all)
+	var here []*conflict
+	for _, c := range given {
+		if at(c.Location, c.Item) == level {
+			s.yielded += int64(c.Quantity.Stock())
+			here = append(here, c)
+		}
+	}
+	if s.yielded < s.least || s.yielded > s.most {
+		b.auditor.report.fail(fmt.Sprintf("conflict: %s left %d thousandths of %s at %s with %d claimed: %d to %d lacked, but %d yielded", record.Operation+record.Document,
+			s.sellable, level.item, level.location, s.claims, s.least, s.most, s.yielded))
+	}
+	for _, c := range here {
+		b.settled[c] = s
+		b.yield(level, c)
+	}
+}
+
+// yield takes what a record says from the claim that it names, or from the one
+// that its part was cut from.
+func (b *book) yield(level account, c *conflict) {
+	q := int64(c.Quantity.Stock())
+	var from *claimed
+	for _, claim := range b.claims[level] {
+		if claim.order == c.Reservation && claim.quantity >= q && ofLine(c.Line, claim.line) &&
+			(from == nil || len(claim.line) > len(from.line)) {
+			from = claim
+		}
+	}
+	if from == nil && b.late[c.Reservation] {
+		return // it had yielded before the channel got its answer
+	}
+	if from == nil {
+		b.auditor.report.fail(fmt.Sprintf("conflict %s: order %s has no open claim for line %s of %d thousandths of %s at %s", c.ID, c.Reservation, c.Line, q, c.Item, c.Location))
+		return
+	}
+	if from.state != c.State && !b.vague[c.Reservation] {
+		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
+	}
+	state := from.state
+	b.take(level, from, q)
+	if c.Remedy == "move" {
+		to := at(c.To, c.Item)
+		b.claims[to] = append(b.claims[to], &claimed{c.Reservation, c.Line, q, state})
+	}
+}
