@@ -52,6 +52,7 @@ func writeRow(w *writer, row any) (kind byte) {
 			f.bin('k', []byte(v.Key))
 			f.uint('i', v.Index)
 			f.int('t', v.At)
+			f.uint('p', v.Print)
 		})
 		return rowDocument
 	case stock.ExceptionRow:
@@ -382,6 +383,8 @@ func readDocumentRow(r *reader) (v stock.DocumentRow) {
 			v.Index = r.uint()
 		case 't':
 			v.At = r.int()
+		case 'p':
+			v.Print = r.uint()
 		default:
 			r.unknown()
 		}

@@ -12,7 +12,7 @@ import (
 func (r routes) movements(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "POST", Path: "/v1/movements", Tag: "movements", Status: 201,
 		Summary:  "Facts for a location without an agent, corrections, opening balances",
-		Problems: []shapes.Code{shapes.CodeNotFound, shapes.CodeWrongWriter, shapes.CodeTooLarge}}, r.postMovements)
+		Problems: []shapes.Code{shapes.CodeNotFound, shapes.CodeWrongWriter, shapes.CodeTooLarge, shapes.CodeDocumentReused}}, r.postMovements)
 }
 
 type movementsInput struct{ Body shapes.Movements }
@@ -38,6 +38,8 @@ func (r routes) postMovements(ctx context.Context, in *movementsInput) (*movemen
 	switch result.Code {
 	case stock.NotFound:
 		return nil, shapes.Invalid(shapes.FieldError{Path: "body.location", Message: "no location has the code " + in.Body.Location})
+	case stock.Reused:
+		return nil, shapes.NewProblem(shapes.CodeDocumentReused, "document "+in.Body.Document+" was booked before with other lines; nothing was booked now")
 	case stock.WrongWriter:
 		return nil, shapes.NewProblem(shapes.CodeWrongWriter, "a store's agent writes "+in.Body.Location+": only adjustments may be added here")
 	}

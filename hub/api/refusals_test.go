@@ -33,6 +33,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 			"a negative quantity":       {"POST", "/v1/movements", asJSON, line(`{"movement":"delivery","item":"A","quantity":-1}`), 422, "invalid", "body.lines[1].quantity"},
 			"too precise a quantity":    {"POST", "/v1/movements", asJSON, line(`{"movement":"delivery","item":"A","quantity":0.0001}`), 422, "invalid", "body.lines[1].quantity"},
 			"too large a quantity":      {"POST", "/v1/movements", asJSON, line(`{"movement":"delivery","item":"A","quantity":1e400}`), 422, "invalid", "body.lines[1].quantity"},
+			"a document used before":    {"POST", "/v1/movements", asJSON, `{"source":"erp","document":"open-S1","location":"S1","lines":[{"movement":"adjust","item":"A","quantity":7,"reason":"opening"}]}`, 422, "document_reused", ""},
 			"an unknown location":       {"POST", "/v1/movements", asJSON, `{"document":"d","location":"nowhere","lines":[{"movement":"delivery","item":"A","quantity":1}]}`, 422, "invalid", "body.location"},
 			"an agent's location":       {"POST", "/v1/movements", asJSON, `{"document":"d","location":"S1","lines":[{"movement":"sale","item":"A","quantity":1}]}`, 409, "wrong_writer", ""},
 			"too many lines":            {"POST", "/v1/movements", asJSON, line(strings.Repeat(`{"movement":"delivery","item":"A","quantity":1},`, 1000) + `{"movement":"delivery","item":"A","quantity":1}`), 422, "invalid", "body.lines"},

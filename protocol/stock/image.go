@@ -89,6 +89,7 @@ type (
 		Key   string
 		Index uint64
 		At    int64
+		Print uint64 // of what it booked
 	}
 	// ExceptionRow is one exception.
 	ExceptionRow struct {
@@ -168,7 +169,7 @@ func (s *State) reservationRows(yield func(any) bool) bool {
 
 func (s *State) otherRows(yield func(any) bool) bool {
 	for no, row := range s.documents.since(0) {
-		if !yield(DocumentRow{no, row.key, row.index, row.at}) {
+		if !yield(DocumentRow{no, row.key, row.index, row.at, row.print}) {
 			return false
 		}
 	}

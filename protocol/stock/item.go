@@ -38,8 +38,11 @@ type Alias struct {
 func ValidCode(code string) bool {
 	n := 0
 	for _, r := range code {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == utf8.RuneError {
+		switch {
+		case r < 0x20, r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029, r == utf8.RuneError:
 			return false // controls, line separators, bytes that are not UTF-8
+		case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff:
+			return false // what is not seen, and what turns the writing: two codes would look alike
 		}
 		n++
 	}

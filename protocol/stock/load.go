@@ -45,7 +45,7 @@ func (b *Loader) Add(row any) error {
 	case ReservationRow:
 		return b.reservation(r)
 	case DocumentRow:
-		*s.documents.edit(0, r.No, 0) = documentRow{r.Key, r.Index, r.At}
+		*s.documents.edit(0, r.No, 0) = documentRow{r.Key, r.Index, r.At, r.Print}
 		s.documentNo.put(0, r.Key, r.No)
 	case ExceptionRow:
 		if r.No >= s.nextException {

@@ -202,12 +202,33 @@ type documentRow struct {
 	key   string
 	index uint64
 	at    int64
+	print uint64 // of what it booked; 0 in rows of snapshots before version 2
+}
+
+// print tells two documents with one id apart by what they book. When a client
+// repeats one, only its trace and its own clock may differ.
+func (d *Document) print() uint64 {
+	h := hashCode(d.Location)
+	text := func(words ...string) {
+		for _, w := range words {
+			h = mix(h, hashCode(w))
+		}
+	}
+	for i := range d.Operation.Lines {
+		line := &d.Operation.Lines[i]
+		h = mix(mix(mix(h, uint64(line.Kind)), uint64(line.Quantity)), uint64(line.Account))
+		text(line.Scanned, line.Reason, line.Approved, line.Of, line.Reservation, line.ReservationLine)
+	}
+	return max(h, 1)
 }
 
 func (s *State) applyDocument(d *Document) Result {
 	key := d.Source + "\x00" + d.Operation.Document
 	if n, ok := s.documentNo.get(key); ok {
 		row, _ := s.documents.get(n)
+		if row.print != 0 && row.print != d.print() {
+			return Result{Code: Reused, At: row.index}
+		}
 		return Result{Code: Repeated, At: row.index}
 	}
 	l, ok := s.Location(d.Location)
@@ -233,7 +254,7 @@ func (s *State) applyDocument(d *Document) Result {
 	}
 	s.settle(causeOf(&d.Operation, ByDocument))
 	s.documentNo.put(s.generation, key, s.nextDocument)
-	*s.documents.edit(s.generation, s.nextDocument, s.index) = documentRow{key, s.index, s.now}
+	*s.documents.edit(s.generation, s.nextDocument, s.index) = documentRow{key, s.index, s.now, d.print()}
 	s.nextDocument++
 	s.noteText(key)
 	return result

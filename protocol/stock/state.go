@@ -15,9 +15,10 @@ const (
 	Forked           // same sequence, another history
 	TooMany          // a bound of the state was reached
 	Invalid          // the hub's own API let something through that apply will not
+	Reused           // a document's id was used before, for something else
 )
 
-var codes = []string{"", "accepted", "repeated", "short", "not_found", "not_allowed", "wrong_writer", "ignored", "forked", "too_many", "invalid"}
+var codes = []string{"", "accepted", "repeated", "short", "not_found", "not_allowed", "wrong_writer", "ignored", "forked", "too_many", "invalid", "reused"}
 
 func (c Code) String() string { return nameOf(codes, int(c)) }
 

@@ -85,7 +85,7 @@ var requests = []attack{
 	{name: "65 candidates", target: onHub, expects: "422 invalid at body.lines[0].candidates", run: toHub(post("/v1/reservations", strings.Replace(claimOf("c1", "1"), `"VICTIM"`, many(65), 1)))},
 	{name: "1,001 lines of a query", target: onHub, expects: "422 invalid at body.lines", run: toHub(post("/v1/availability/query", `{"lines":[`+strings.TrimSuffix(strings.Repeat(`{"item":"A","location":"DC"},`, 1001), ",")+`]}`))},
 	{name: "facts of a store's agent", target: onHub, expects: "409 wrong_writer", run: toHub(post("/v1/movements", strings.Replace(movementOf(`{"movement":"sale","item":"A","quantity":1}`), storeHub, storeVictim, 1)))},
-	{name: "a document again with other lines", target: onHub, expects: "200", run: toHub(post("/v1/movements",
+	{name: "a document again with other lines", target: onHub, expects: "422 document_reused", run: toHub(post("/v1/movements",
 		`{"document":"opening-VICTIM-A","location":"VICTIM","lines":[{"movement":"adjust","item":"A","quantity":999999,"reason":"opening"}]}`))},
 	{name: "a reservation's id with another body", target: onHub, expects: "200", leaves: 1, run: toHub(post("/v1/reservations", claimOf("held", "500")))},
 	{name: "a step of an unknown reservation", target: onHub, expects: "404 not_found", leaves: 1, run: toHub(post("/v1/reservations/nobody/confirm", "{}"))},
