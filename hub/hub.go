@@ -27,6 +27,8 @@ type Hub struct {
 	peers   map[PeerID]*peer
 	agents  map[writer]*peer // the newest connection of each writer
 	echoes  map[string]stock.Echo
+	whole   int       // rounds of everything on their way
+	line    []*peer   // who waits for one, in order
 	ticking bool      // a tick, or echoes, are on their way into the log
 	led     time.Time // when a leader was last known
 	born    time.Time

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -37,6 +38,8 @@ type peer struct {
 	heard     time.Time
 	successor *peer // a newer connection of the writer, which waits for our batches
 	waits     bool  // for those of an older connection
+	whole     bool  // a round of everything is on its way to it
+	inLine    bool  // it waits for one
 }
 
 // writer is who has one connection at a time. A location may have two: its
@@ -73,8 +76,13 @@ func (h *Hub) Gone(id PeerID) {
 	}
 	p.closed = true
 	delete(h.peers, id)
+	h.rounded(p)
+	if p.inLine {
+		h.line = slices.DeleteFunc(h.line, func(other *peer) bool { return other == p })
+	}
 	h.intake.Drop(func(w waiting) bool { return w.peer == p }, func() { p.queued-- })
 	h.release(p)
+	h.nextInLine()
 }
 
 // release lets go of an agent once none of a closed connection's batches can
@@ -195,16 +203,39 @@ func (h *Hub) Offer() {
 	for _, p := range h.agents {
 		h.offer(p, state)
 	}
+	h.nextInLine()
 }
 
 func (h *Hub) offer(p *peer, state *stock.State) {
 	for p.admitted && !p.closed && p.port.Idle() {
 		if p.session.Offering() {
 			p.session.Drained()
-		} else if !h.nextRound(p, state) {
-			return
+		} else {
+			h.rounded(p)
+			if !h.nextRound(p, state) {
+				return
+			}
 		}
 		h.follow(p)
+	}
+}
+
+// rounded says that a peer has been sent the round that was on its way.
+func (h *Hub) rounded(p *peer) {
+	if p.whole {
+		p.whole = false
+		h.whole--
+	}
+}
+
+// nextInLine lets those go on who wait for a round of everything.
+func (h *Hub) nextInLine() {
+	state := h.board.State()
+	for h.whole < protocol.MaxWholeRounds && len(h.line) > 0 {
+		p := h.line[0]
+		h.line = h.line[1:]
+		p.inLine = false
+		h.offer(p, state)
 	}
 }
 
@@ -215,9 +246,24 @@ func (h *Hub) nextRound(p *peer, state *stock.State) bool {
 	if !ok || p.base.Incarnation == base.Incarnation && state.Changed(l) <= p.base.Index {
 		return false
 	}
+	if p.base.Index == 0 || p.base.Incarnation != base.Incarnation {
+		if h.whole >= protocol.MaxWholeRounds {
+			h.lineUp(p)
+			return false
+		}
+		p.whole = true
+		h.whole++
+	}
 	p.session.Offer(roundSince(state, l, p.hello.Epoch, p.base))
 	p.base = base
 	return true
+}
+
+func (h *Hub) lineUp(p *peer) {
+	if !p.inLine {
+		p.inLine = true
+		h.line = append(h.line, p)
+	}
 }
 
 // Drained sends on to a connection whose queue has emptied: the next parts of
@@ -225,6 +271,7 @@ func (h *Hub) nextRound(p *peer, state *stock.State) bool {
 func (h *Hub) Drained(id PeerID) {
 	if p := h.peers[id]; p != nil {
 		h.offer(p, h.board.State())
+		h.nextInLine()
 	}
 }
 

@@ -287,3 +287,59 @@ func TestMovedClaimsAndTasksAreTold(t *testing.T) {
 		t.Fatalf("after one is done the store hears %+v", got)
 	}
 }
+
+// Many new stores at once do not make a node hold everything so often: they wait
+// in line, and one that reads nothing keeps no other waiting once it is cut.
+func TestNewStoresWaitInLineForEverything(t *testing.T) {
+	const stores = 3*protocol.MaxWholeRounds + 5
+	d := newReadyDesk(t)
+	d.slow = true
+	var lines []*line
+	for i := range stores {
+		lines = append(lines, d.connect(newStore(fmt.Sprintf("S%03d", i), "pc")))
+	}
+	d.Offer()
+	given := func() (n int) {
+		for _, l := range lines {
+			if len(l.rounds()) > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	read := func(l *line) { // the link has written what it was given
+		l.take()
+		d.Drained(l.id)
+	}
+	welcomed := func() {
+		for _, l := range lines {
+			if len(l.rounds()) == 0 && len(l.sent) > 0 {
+				read(l)
+			}
+		}
+	}
+	welcomed()
+	if n := given(); n != protocol.MaxWholeRounds {
+		t.Fatalf("%d stores are sent everything at once, %d may be", n, protocol.MaxWholeRounds)
+	}
+	done := map[PeerID]bool{}
+	for turn := 0; len(done) < stores; turn++ {
+		if turn > stores {
+			t.Fatalf("%d of %d stores got everything", len(done), stores)
+		}
+		for _, l := range lines {
+			if done[l.id] || len(l.rounds()) == 0 {
+				continue
+			}
+			done[l.id] = true
+			if turn%2 == 0 {
+				read(l)
+			} else {
+				l.drop()
+			}
+		}
+		if n := given(); n > protocol.MaxWholeRounds {
+			t.Fatalf("%d at once", n)
+		}
+	}
+}

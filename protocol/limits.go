@@ -123,6 +123,10 @@ const (
 	// MaxRoundTotal bounds the values an agent gathers before a round is whole:
 	// items, levels and claims of the largest assortment several times over.
 	MaxRoundTotal = 1 << 20
+	// MaxWholeRounds bounds the rounds of everything that a node has on their way
+	// at once: one takes some 10 MiB where an assortment has 50,000 items, and a
+	// thousand new stores may come in one morning.
+	MaxWholeRounds = 16
 	// RoundPartsAhead bounds the parts of a round in the queue of a link; the
 	// next follow when it has drained.
 	RoundPartsAhead = 4
