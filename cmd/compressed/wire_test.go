@@ -17,7 +17,7 @@ const (
 	installSnapshot = 2
 	timeoutNow      = 3
 	requestPreVote  = 4
-	ownMessage      = 5 // not the library's: a message of ours to another node
+	ownMessage      = 5 // a message of ours to another node: counted only
 	requestKinds    = 6
 
 	ownStream = 'S' // with which a connection of ours begins
@@ -160,9 +160,7 @@ func (t *tap) Write(b []byte) (int, error) {
 	case t.open != nil:
 		t.open.bytes = append(t.open.bytes, b...)
 	case t.own:
-		r := request{t.from, t.to, ownMessage, append([]byte{ownStream}, b...)}
-		t.wire.began(r)
-		t.wire.keep(r)
+		t.wire.began(request{t.from, t.to, ownMessage, nil})
 	case len(b) == 1 && b[0] == ownStream:
 		t.own = true
 	case len(b) > 0 && b[0] < ownMessage:
@@ -227,7 +225,7 @@ func (w *wire) repeat(n *network, r request) bool {
 	}
 	var answer []byte
 	b := make([]byte, 4096)
-	for len(answer) == 0 || !bytes.Contains(answer, []byte("Term")) && r.kind != timeoutNow && r.kind != ownMessage {
+	for len(answer) == 0 || !bytes.Contains(answer, []byte("Term")) && r.kind != timeoutNow {
 		k, err := conn.Read(b)
 		if answer = append(answer, b[:k]...); err != nil {
 			break

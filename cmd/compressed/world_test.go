@@ -179,7 +179,7 @@ func (w *world) joined(n *node) bool {
 
 const (
 	itemCount = 12
-	opening   = 400 * stock.Unit
+	opening   = 60 * stock.Unit
 )
 
 func item(i int) string     { return fmt.Sprintf("item-%02d", i) }
