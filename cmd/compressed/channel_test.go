@@ -52,7 +52,7 @@ const (
 func newChannel(w *world, i int) *channel {
 	c := &channel{world: w, name: fmt.Sprint("web-", i+1)}
 	c.place = w.net.place(c.name)
-	c.client = &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{DialContext: c.place.dialer, IdleConnTimeout: 5 * time.Second}}
+	c.client = &http.Client{Transport: &http.Transport{DialContext: c.place.dialer, IdleConnTimeout: 5 * time.Second}}
 	return c
 }
 
@@ -286,7 +286,10 @@ func (c *channel) ask(r *rand.Rand, method, path string, body any) answer {
 	if body != nil {
 		content, _ = json.Marshal(body) // shapes of our own always encode
 	}
-	request, err := http.NewRequestWithContext(context.Background(), method, "http://"+at.web()+path, bytes.NewReader(content))
+	// some wait for the hub to say itself that it does not know, some hang up before
+	ctx, hangUp := context.WithTimeout(context.Background(), time.Duration(5+r.IntN(12))*time.Second)
+	defer hangUp()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+at.web()+path, bytes.NewReader(content))
 	if err != nil {
 		c.world.seen.fault(err.Error())
 		return a

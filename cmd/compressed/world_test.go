@@ -133,9 +133,9 @@ func (w *world) open() bool {
 			return false
 		}
 	}
-	if !w.until("all nodes follow", 30*time.Second, func() bool {
+	if !w.until("all nodes follow and vote", 30*time.Second, func() bool {
 		for _, n := range w.nodes {
-			if !n.run.Load().server.Ready() {
+			if !n.run.Load().server.Ready() || !w.joined(n) {
 				return false
 			}
 		}
