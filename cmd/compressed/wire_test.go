@@ -183,7 +183,7 @@ func (t *tap) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
 	if n > 0 {
 		t.mu.Lock()
-		if t.open != nil {
+		if t.open != nil { // it is whole: half of one would hold its reader up, and nobody sends that twice
 			t.wire.keep(*t.open)
 			t.open = nil
 		}
@@ -194,16 +194,6 @@ func (t *tap) Read(b []byte) (int, error) {
 		t.mu.Unlock()
 	}
 	return n, err
-}
-
-func (t *tap) Close() error {
-	t.mu.Lock()
-	if t.open != nil { // nobody answered in time: whoever gets it again gets it late
-		t.wire.keep(*t.open)
-		t.open = nil
-	}
-	t.mu.Unlock()
-	return t.Conn.Close()
 }
 
 // repeatPatience bounds the wait for the answer to a request sent again.
