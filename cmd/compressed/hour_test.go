@@ -45,7 +45,7 @@ var sometimes = []struct {
 }{
 	{"a node began to lead", 20},
 	{"a snapshot was written", 50},
-	{"a snapshot was installed", 3},
+	{"a snapshot was installed", 1},
 	{"a late snapshot was kept away", 3},
 	{"a conflicting tail was cut", 1},
 	{"a node with an empty folder joined", 1},
