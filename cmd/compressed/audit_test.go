@@ -194,23 +194,26 @@ func (w *world) auditOrder(o *order, node string, state *stock.State) {
 	if o.accepted == nil || !ok {
 		return
 	}
-	known := map[string]api.ReservationLine{}
-	for _, line := range o.accepted.Lines {
-		known[line.Line] = line
-	}
-	if len(known) != len(at.Lines) {
-		w.seen.fault(fmt.Sprintf("%s: %s has %d lines, it was accepted with %d", node, o.id, len(at.Lines), len(known)))
-	}
-	allowed := o.mayBe()
+	var lines []api.ReservationLine
 	for i := range at.Lines {
-		line := &at.Lines[i]
-		was := known[line.Line]
-		if was.Item != state.Item(line.Item).Code || was.Quantity.Stock() != line.Quantity || was.Location != state.LocationAt(line.Location).Code {
-			w.seen.fault(fmt.Sprintf("%s: %s line %s is not what was accepted: %+v", node, o.id, line.Line, was))
+		c := &at.Lines[i]
+		line := api.ReservationLine{Line: c.Line, Item: state.Item(c.Item).Code, Quantity: api.Of(c.Quantity), State: c.State.String()}
+		if c.Placed {
+			line.Location = state.LocationAt(c.Location).Code
 		}
-		if !slices.Contains(allowed, line.State.String()) {
+		for _, stay := range c.Left {
+			line.Moves = append(line.Moves, api.Stay{Location: state.LocationAt(stay.Location).Code})
+			w.seen.meet("a claim moved")
+		}
+		if !slices.Contains(o.mayBe(), line.State) {
 			w.seen.fault(fmt.Sprintf("%s: %s line %s is %s; the channel knows: confirmed %d, released %d", node, o.id, line.Line, line.State, o.confirmed, o.released))
 		}
-		w.seen.meet("an order ended or stands as " + line.State.String())
+		w.seen.meet("an order ended or stands as " + line.State)
+		lines = append(lines, line)
+	}
+	for _, record := range []*api.Reservation{o.accepted, o.latest} {
+		if fault := contradiction(record.Lines, lines); fault != "" {
+			w.seen.fault(fmt.Sprintf("%s: %s, as answered at %s: %s", node, o.id, record.Position, fault))
+		}
 	}
 }

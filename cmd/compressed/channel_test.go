@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ const (
 func newChannel(w *world, i int) *channel {
 	c := &channel{world: w, name: fmt.Sprint("web-", i+1)}
 	c.place = w.net.place(c.name)
-	c.client = &http.Client{Timeout: 8 * time.Second, Transport: &http.Transport{DialContext: c.place.dialer, IdleConnTimeout: 5 * time.Second}}
+	c.client = &http.Client{Transport: &http.Transport{DialContext: c.place.dialer, IdleConnTimeout: 5 * time.Second}}
 	return c
 }
 
@@ -124,7 +125,7 @@ const attempts = 60
 
 func quantity(r *rand.Rand) stock.Quantity {
 	if r.IntN(25) == 0 {
-		return 5000 * stock.Unit // more than there is
+		return 500 * stock.Unit // more than there is
 	}
 	return stock.Quantity(1+r.IntN(4)) * stock.Unit
 }
@@ -196,17 +197,41 @@ func (c *channel) check(r *rand.Rand, o *order, record *api.Reservation) {
 }
 
 func (c *channel) compare(o *order, record *api.Reservation) {
-	old := map[string]api.ReservationLine{}
-	for _, line := range o.latest.Lines {
-		old[line.Line] = line
+	if fault := contradiction(o.latest.Lines, record.Lines); fault != "" {
+		c.world.seen.fault(fmt.Sprintf("order %s at %s and at %s: %s", o.id, o.latest.Position, record.Position, fault))
 	}
-	for _, line := range record.Lines {
-		before, known := old[line.Line]
-		same := before.Item == line.Item && before.Location == line.Location && before.Quantity == line.Quantity
-		if !known || !same || rank[line.State] < rank[before.State] || rank[before.State] == 4 && line.State != before.State {
-			c.world.seen.fault(fmt.Sprintf("order %s line %s was %+v at %s and is %+v at %s", o.id, line.Line, before, o.latest.Position, line, record.Position))
+}
+
+// contradiction says what later lines of an order take back of earlier ones. A
+// line may be split, and may move if it says so; what ended stays as it ended.
+func contradiction(earlier, later []api.ReservationLine) string {
+	was, units := map[string]api.ReservationLine{}, map[string]stock.Quantity{}
+	for _, line := range earlier {
+		was[line.Line] = line
+		units[line.Item] += line.Quantity.Stock()
+	}
+	for _, line := range later {
+		units[line.Item] -= line.Quantity.Stock()
+		parent, known := was[line.Line]
+		for name := line.Line; !known && strings.Contains(name, "."); {
+			name = name[:strings.LastIndex(name, ".")]
+			parent, known = was[name]
+		}
+		stayed := parent.Location == line.Location || slices.ContainsFunc(line.Moves, func(s api.Stay) bool { return s.Location == parent.Location })
+		switch {
+		case !known, parent.Item != line.Item, !stayed, rank[line.State] < rank[parent.State]:
+		case rank[parent.State] == 4 && (line.State != parent.State || line.Quantity != parent.Quantity):
+		default:
+			continue
+		}
+		return fmt.Sprintf("%+v became %+v", parent, line)
+	}
+	for item, left := range units {
+		if left != 0 {
+			return fmt.Sprintf("%s of %s are gone or came up", left, item)
 		}
 	}
+	return ""
 }
 
 // browse reads what can be sold. A client that sends the highest position it
@@ -261,7 +286,10 @@ func (c *channel) ask(r *rand.Rand, method, path string, body any) answer {
 	if body != nil {
 		content, _ = json.Marshal(body) // shapes of our own always encode
 	}
-	request, err := http.NewRequestWithContext(context.Background(), method, "http://"+at.web()+path, bytes.NewReader(content))
+	// some wait for the hub to say itself that it does not know, some hang up before
+	ctx, hangUp := context.WithTimeout(context.Background(), time.Duration(5+r.IntN(12))*time.Second)
+	defer hangUp()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+at.web()+path, bytes.NewReader(content))
 	if err != nil {
 		c.world.seen.fault(err.Error())
 		return a

@@ -1,6 +1,7 @@
 package compressed
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -152,9 +153,10 @@ func (c *trio) same(what string) {
 }
 
 // Where a follower refuses a request while more are on their way, here because it
-// stands for election, the library's pipeline waits for itself for ever: a
+// stands for election, the library's pipeline can wait for itself for ever: a
 // follower that is led by it hears heartbeats and never another entry, and the
-// node cannot be closed.
+// node cannot be closed. The pipeline is off. With it on this test seldom meets
+// the moment; an hour of faults does.
 func TestANodeThatWasVotedOutUnderLoadClosesAndFollows(t *testing.T) {
 	inTrio(t, 1000, func(c *trio) {
 		changes := 0
@@ -181,7 +183,7 @@ func TestANodeThatWasVotedOutUnderLoadClosesAndFollows(t *testing.T) {
 				changes++
 			}
 		}
-		if changes < 10 {
+		if changes < 3 {
 			t.Errorf("vacuous: the leader changed %d times", changes)
 		}
 	})
@@ -224,6 +226,38 @@ func TestANodeThatLostItsFolderDoesNotVoteForItsForerunner(t *testing.T) {
 			default:
 			}
 		}
+	})
+}
+
+// The library reads a snapshot while everything else waits. One whose sender falls
+// silent in the middle must not keep a node from its leader.
+func TestHalfASnapshotHoldsNobodyUp(t *testing.T) {
+	inTrio(t, 1, func(c *trio) {
+		c.put(5)
+		leader := c.leader()
+		behind := (leader + 1) % nodeCount
+		c.isolate(behind)
+		c.put(20)
+		if err := c.nodes[leader].Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+		c.net.clear()
+		c.same("the one that was away gets the snapshot")
+		install, ok := c.wire.pick(installSnapshot, 0)
+		if !ok {
+			t.Fatal("vacuous: no snapshot was sent")
+		}
+		conn, err := c.net.place(install.from).Dial(context.Background(), install.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(install.bytes[:len(install.bytes)-10]); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.put(5)
+		c.same("entries go on") // within a minute, and nobody has ended the connection
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 type weather struct {
 	lost    bool          // they wait until it clears, as a sender repeats them
 	cut     bool          // connections between the two are reset, and none are made
-	delay   time.Duration // on top of no time at all
+	delay   time.Duration // if longer than the latency
 	perByte time.Duration // a slow line
 }
 
@@ -31,11 +31,17 @@ func newNetwork() *network {
 	return &network{weather: map[[2]string]weather{}, listeners: map[string]*listener{}, conns: map[*conn]bool{}, changed: make(chan struct{})}
 }
 
+// latency is how long bytes are on their way in good weather: without any, hardly
+// ever would something be on its way when a connection ends.
+const latency = time.Millisecond
+
 // between is the weather on the way from one host to another.
 func (n *network) between(from, to string) weather {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.weather[[2]string{from, to}]
+	w := n.weather[[2]string{from, to}]
+	w.delay = max(w.delay, latency)
+	return w
 }
 
 // set changes the weather one way.

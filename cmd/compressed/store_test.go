@@ -159,7 +159,7 @@ func (s *store) sell(till string) {
 		case 1, 2:
 			kind = "delivery"
 			for i := range lines {
-				lines[i].Kind, lines[i].Quantity = stock.Delivery, stock.Quantity(5+r.IntN(20))*stock.Unit
+				lines[i].Kind, lines[i].Quantity = stock.Delivery, stock.Quantity(5+r.IntN(13))*stock.Unit
 			}
 		case 3:
 			kind = "damage"

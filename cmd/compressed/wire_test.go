@@ -17,7 +17,7 @@ const (
 	installSnapshot = 2
 	timeoutNow      = 3
 	requestPreVote  = 4
-	ownMessage      = 5 // not the library's: a message of ours to another node
+	ownMessage      = 5 // a message of ours to another node: counted only
 	requestKinds    = 6
 
 	ownStream = 'S' // with which a connection of ours begins
@@ -160,9 +160,7 @@ func (t *tap) Write(b []byte) (int, error) {
 	case t.open != nil:
 		t.open.bytes = append(t.open.bytes, b...)
 	case t.own:
-		r := request{t.from, t.to, ownMessage, append([]byte{ownStream}, b...)}
-		t.wire.began(r)
-		t.wire.keep(r)
+		t.wire.began(request{t.from, t.to, ownMessage, nil})
 	case len(b) == 1 && b[0] == ownStream:
 		t.own = true
 	case len(b) > 0 && b[0] < ownMessage:
@@ -185,7 +183,7 @@ func (t *tap) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
 	if n > 0 {
 		t.mu.Lock()
-		if t.open != nil {
+		if t.open != nil { // it is whole: half of one would hold its reader up, and nobody sends that twice
 			t.wire.keep(*t.open)
 			t.open = nil
 		}
@@ -196,16 +194,6 @@ func (t *tap) Read(b []byte) (int, error) {
 		t.mu.Unlock()
 	}
 	return n, err
-}
-
-func (t *tap) Close() error {
-	t.mu.Lock()
-	if t.open != nil { // nobody answered in time: whoever gets it again gets it late
-		t.wire.keep(*t.open)
-		t.open = nil
-	}
-	t.mu.Unlock()
-	return t.Conn.Close()
 }
 
 // repeatPatience bounds the wait for the answer to a request sent again.
@@ -227,7 +215,7 @@ func (w *wire) repeat(n *network, r request) bool {
 	}
 	var answer []byte
 	b := make([]byte, 4096)
-	for len(answer) == 0 || !bytes.Contains(answer, []byte("Term")) && r.kind != timeoutNow && r.kind != ownMessage {
+	for len(answer) == 0 || !bytes.Contains(answer, []byte("Term")) && r.kind != timeoutNow {
 		k, err := conn.Read(b)
 		if answer = append(answer, b[:k]...); err != nil {
 			break

@@ -90,7 +90,7 @@ func newRandom(seed uint64, who string) *rand.Rand {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, seed: seed, random: newRandom(seed, "schedule"), dir: folder(t), net: newNetwork(), seen: newSightings(),
 		closing: make(chan struct{}), endings: make(chan struct{})}
-	w.shape = shape{trailing: uint64(w.random.IntN(33)), threshold: uint64(16 + w.random.IntN(49)), interval: time.Duration(1+w.random.IntN(5)) * time.Second,
+	w.shape = shape{trailing: uint64(w.random.IntN(17)), threshold: uint64(16 + w.random.IntN(49)), interval: time.Duration(1+w.random.IntN(5)) * time.Second,
 		stores: 3 + w.random.IntN(4), pause: 9 * time.Second}
 	w.wire = newWire(w.seen.fault)
 	for _, name := range nodeNames() {
@@ -133,9 +133,9 @@ func (w *world) open() bool {
 			return false
 		}
 	}
-	if !w.until("all nodes follow", 30*time.Second, func() bool {
+	if !w.until("all nodes follow and vote", 30*time.Second, func() bool {
 		for _, n := range w.nodes {
-			if !n.run.Load().server.Ready() {
+			if !n.run.Load().server.Ready() || !w.joined(n) {
 				return false
 			}
 		}
@@ -179,7 +179,7 @@ func (w *world) joined(n *node) bool {
 
 const (
 	itemCount = 12
-	opening   = 400 * stock.Unit
+	opening   = 60 * stock.Unit
 )
 
 func item(i int) string     { return fmt.Sprintf("item-%02d", i) }

@@ -28,6 +28,22 @@ func (r *Raft) serve(seeds []string, founds bool) {
 	r.apart(r.watchLoop)
 }
 
+// gather takes a snapshot whole before anybody looks at it; it ends with the
+// connection that the snapshot comes on.
+func (f *filtered) gather(rpc raft.RPC) {
+	go func() {
+		rpc, err := readWhole(rpc)
+		if err != nil {
+			rpc.Respond(nil, err)
+			return
+		}
+		select {
+		case f.gathered <- rpc:
+		case <-f.stopped:
+		}
+	}()
+}
+
 // apart runs f beside the caller. Close waits for it, so f ends with stopped.
 func (r *Raft) apart(f func()) {
 	r.beside.Add(1)

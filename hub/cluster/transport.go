@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -37,7 +38,7 @@ func openTransport(p *port, log *bridge) transport {
 	}
 	inner := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{Logger: log, Stream: p,
 		MaxPool: transportPool, MaxRPCsInFlight: rpcsInFlight, Timeout: transportTimeout})
-	return &filtered{NetworkTransport: inner, passed: make(chan raft.RPC), stopped: make(chan struct{})}
+	return &filtered{NetworkTransport: inner, passed: make(chan raft.RPC), gathered: make(chan raft.RPC), stopped: make(chan struct{})}
 }
 
 // filtered keeps snapshots away that are older than the state here. The library
@@ -45,9 +46,10 @@ func openTransport(p *port, log *bridge) transport {
 // that takes no gap lose its tail.
 type filtered struct {
 	*raft.NetworkTransport
-	passed  chan raft.RPC
-	stopped chan struct{}
-	votes   func() bool // this node may vote; set before loop
+	passed   chan raft.RPC
+	gathered chan raft.RPC // snapshots that have come whole
+	stopped  chan struct{}
+	votes    func() bool // this node may vote; set before loop
 }
 
 // Consumer is where the library takes its requests from.
@@ -63,8 +65,13 @@ func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, kept func
 				refuseVote(rpc, term())
 				continue
 			}
-			install, ok := rpc.Command.(*raft.InstallSnapshotRequest)
-			if !ok || !stale(install) {
+			if _, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok {
+				f.gather(rpc)
+				continue
+			}
+			f.pass(rpc)
+		case rpc := <-f.gathered:
+			if !stale(rpc.Command.(*raft.InstallSnapshotRequest)) {
 				f.pass(rpc)
 				continue
 			}
@@ -72,12 +79,23 @@ func (f *filtered) loop(stale func(*raft.InstallSnapshotRequest) bool, kept func
 				return
 			}
 			// Success moves the leader on to the entries after the snapshot.
-			_, err := io.Copy(io.Discard, rpc.Reader)
-			rpc.Respond(&raft.InstallSnapshotResponse{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Term: term(), Success: err == nil}, err)
+			rpc.Respond(&raft.InstallSnapshotResponse{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Term: term(), Success: true}, nil)
 		case <-f.stopped:
 			return
 		}
 	}
+}
+
+// readWhole reads the body of a snapshot into memory, where the state that it holds
+// is going to be. The library reads it while everybody else waits: a sender that
+// fell silent in the middle would hold up every other leader.
+func readWhole(rpc raft.RPC) (raft.RPC, error) {
+	body, err := io.ReadAll(rpc.Reader)
+	if err == nil && int64(len(body)) < rpc.Command.(*raft.InstallSnapshotRequest).Size {
+		err = io.ErrUnexpectedEOF
+	}
+	rpc.Reader = bytes.NewReader(body)
+	return rpc, err
 }
 
 func (f *filtered) pass(rpc raft.RPC) {
