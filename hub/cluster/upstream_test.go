@@ -185,3 +185,26 @@ func TestAnOldLeaderWithAConflictingTailCatchesUp(t *testing.T) {
 		}
 	}
 }
+
+// TestALostAnswerIsAnUnknownOutcome: the leader has done it, and the node that
+// passed it on never hears so. "Nothing was done" would be a lie.
+func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
+	m, islands, _ := archipelago(t)
+	leader := m.leader(t, 0, 1, 2)
+	at := slices.Index(m.nodes, leader)
+	asking := (at + 1) % 3
+	put(t, m.nodes[asking], 0, 3)
+	m.machines[at].Before = func(e cluster.Entry) {
+		if string(e.Data) == "its answer is lost" {
+			islands[asking].set(true)
+		}
+	}
+	p := clustertest.Answer(t, m.nodes[asking].Propose([]byte("its answer is lost")))
+	if !errors.Is(p.Err, cluster.ErrUnknown) || errors.Is(p.Err, cluster.ErrNotLeader) {
+		t.Errorf("answered %v, %v", p.Result, p.Err)
+	}
+	islands[asking].set(false)
+	for i, machine := range m.machines {
+		clustertest.Until(t, fmt.Sprintf("node %d has it all the same", i), func() bool { return slices.Contains(machine.Seen().Lines, "its answer is lost") })
+	}
+}
