@@ -22,7 +22,7 @@ const rehearsalsFile = "docs/rehearsals.md"
 
 func rehearsalsCommand() *cobra.Command {
 	var folder, faults string
-	var hubs int
+	var hubs, first int
 	cmd := &cobra.Command{
 		Use:   "rehearsals",
 		Short: "Rehearse every day of a folder and write the table to " + rehearsalsFile,
@@ -36,12 +36,16 @@ func rehearsalsCommand() *cobra.Command {
 			if err != nil || len(days) == 0 {
 				return fmt.Errorf("no *.csv in %s, seen from the project's folder", folder)
 			}
+			if first > 0 {
+				days = days[:min(first, len(days))]
+			}
 			return rehearseAll(cmd, root, days, mode{hubs, faults})
 		},
 	}
 	cmd.Flags().StringVar(&folder, "data", "../shared/data/online-retail", "folder of CSV files, from the project's folder")
 	cmd.Flags().IntVar(&hubs, "hubs", 3, "hub nodes: 1 or 3")
 	cmd.Flags().StringVar(&faults, "faults", "standard", "none, standard or harsh")
+	cmd.Flags().IntVar(&first, "days", 0, "only the first so many; 0: all")
 	return cmd
 }
 

@@ -30,9 +30,9 @@ type noise struct {
 
 // What happens to a frame, in thousandths of all frames of a noisy link.
 const (
-	garbledShare    = 20
+	garbledShare    = 30
 	duplicatedShare = 50
-	reorderedShare  = 50
+	reorderedShare  = 100
 	delayedShare    = 100
 	longestDelay    = 250 * time.Millisecond
 )

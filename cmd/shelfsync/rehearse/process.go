@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type Process struct {
 	log     string
 	command *exec.Cmd
 	exited  chan struct{}
+	meant   atomic.Bool // somebody ended it
 }
 
 // freePort asks the kernel for a port nobody listens on.
@@ -47,6 +49,7 @@ func (p *Process) Start() error {
 	}
 	exited := make(chan struct{})
 	p.exited = exited
+	p.meant.Store(false)
 	go func(c *exec.Cmd) { _ = c.Wait(); close(exited) }(p.command) // Kill, Stop and Ready wait
 	return nil
 }
@@ -80,6 +83,9 @@ func tail(path string) string {
 
 // ended reports a program that is not running although nobody ended it.
 func (p *Process) ended() error {
+	if p.meant.Load() {
+		return nil
+	}
 	select {
 	case <-p.exited:
 		return fmt.Errorf("%s ended by itself; its last words are in %s: %s", p.Name, p.log, tail(p.log))
@@ -95,6 +101,7 @@ func (p *Process) Kill() bool {
 		return false // it was not running: no fault happened
 	default:
 	}
+	p.meant.Store(true)
 	if p.command.Process.Kill() != nil {
 		return false
 	}
@@ -107,6 +114,7 @@ func (p *Process) Stop() {
 	if p.command == nil {
 		return
 	}
+	p.meant.Store(true)
 	_ = p.command.Process.Signal(os.Interrupt)
 	select {
 	case <-p.exited:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/day"
+	"github.com/shelfsync/shelfsync/protocol"
 )
 
 // A day is played as it was, in seconds: its baskets, their lines and quantities
@@ -158,7 +159,7 @@ func (r *Run) asked(c cut) (sold map[string]*asked, mine []int) {
 		for _, line := range b.Adjusted {
 			of(line.Item).unclear = true
 		}
-		if b.Kind == day.Sale && len(b.Sold) > 0 && !r.isOnline(b) {
+		if b.Kind == day.Sale && len(b.Sold) > 0 && len(b.Sold) <= protocol.MaxReservationLines && !r.isOnline(b) {
 			mine = append(mine, i)
 		}
 	}
