@@ -27,6 +27,7 @@ type campaign struct {
 var campaigns = []campaign{
 	{name: "kills", packages: "./cmd/shelfsync/...", run: "^TestKillLoop$", env: []string{"SHELFSYNC_DEEP=1"}},
 	{name: "leaders", packages: "./cmd/shelfsync/...", run: "^TestLeaderKills$", env: []string{"SHELFSYNC_DEEP=1"}},
+	{name: "hours", packages: "./cmd/compressed", run: "^TestOneVirtualHour$"},
 	{name: "harsh", packages: "./cmd/shelfsync/...", run: "^TestHarshDay$", env: []string{"SHELFSYNC_DEEP=1"}},
 }
 
