@@ -98,16 +98,18 @@ type row struct {
 
 // page is what the template shows.
 type page struct {
-	Node, Role, Leader, Position, Hash, HubTime string
-	Ready                                       bool
-	TickAge                                     string
-	Sizes                                       stock.Sizes
-	Fresh, Stores                               int
-	Nodes                                       []node
-	Rows                                        []row
-	More                                        int
-	Exceptions                                  []string
-	At                                          string
+	Node, Address, Role, Position, Hash, HubTime string
+	Ready                                        bool
+	TickAge                                      string
+	Sizes                                        stock.Sizes
+	Fresh, Stores                                int
+	Totals                                       stock.Totals
+	Nodes                                        []node
+	Up                                           int // nodes that are
+	Rows                                         []row
+	More                                         int
+	Exceptions                                   []string
+	At                                           string
 }
 
 // maxRows bounds the stores on the page; the API lists the rest.
@@ -118,7 +120,7 @@ const maxShown = 50
 
 func status(w http.ResponseWriter, r *http.Request, h Hub) {
 	state, log := h.Board().State(), h.Status()
-	p := page{Node: log.ID, Role: log.Role, Leader: log.LeaderID, Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
+	p := page{Node: log.ID, Address: log.Address, Role: log.Role, Totals: state.Totals(), Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
 		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),
 		TickAge: span(h.TickAge()), Sizes: state.Sizes(), At: h.Now().Format(time.RFC1123Z)}
 	for l := range state.Locations() {
@@ -140,6 +142,11 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 		return
 	}
 	p.Nodes = nodesOf(h, state, log)
+	for _, n := range p.Nodes {
+		if n.Mark == up {
+			p.Up++
+		}
+	}
 	for _, e := range state.ExceptionsFrom(0) {
 		if len(p.Exceptions) == maxShown {
 			break

@@ -15,6 +15,7 @@ import (
 	"github.com/shelfsync/shelfsync/hub"
 	"github.com/shelfsync/shelfsync/hub/cluster"
 	"github.com/shelfsync/shelfsync/hub/console"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/serve"
@@ -184,5 +185,29 @@ func TestThePageNeedsNothingFromElsewhere(t *testing.T) {
 	}
 	if w := c.get(t, "/nothing"); w.Code != 404 {
 		t.Errorf("another page: %d", w.Code)
+	}
+}
+
+// three are the nodes of a hub of which one has said nothing for a while.
+type three struct{ cluster.Members }
+
+func (three) Nodes() []cluster.Node {
+	now := new(central).Now()
+	node := func(id string, heard time.Time, votes bool) cluster.Node {
+		return cluster.Node{Member: cluster.Member{ID: id, Address: id + ":7421", Votes: votes}, Heard: heard,
+			Mark: protocol.PeerMark{ID: id, Role: "follower", Index: 9, Hash: 0xabc, Program: "0.1.0"}}
+	}
+	return []cluster.Node{node("n1", now, true), node("n2", now.Add(-time.Minute), true), node("n3", now, false), {Member: cluster.Member{ID: "n4", Address: "n4:7421"}}}
+}
+
+func TestThePageShowsTheNodes(t *testing.T) {
+	c := newCentral()
+	c.members = three{}
+	page := strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(c.get(t, "/").Body.String(), " ")), " ")
+	for _, want := range []string{"The hub is up : 2 of 4 nodes", "n1:7421 ● up follower 7.9 0000000000000abc this node 0.1.0", "n2:7421 ■ silent was follower 7.9 0000000000000abc 60 s 0.1.0",
+		"n3:7421 ● up follower, no vote yet", "n4:7421 ▨ not heard yet unknown never"} {
+		if !strings.Contains(strings.ReplaceAll(page, "up: ", "up : "), want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
 	}
 }
