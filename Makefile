@@ -45,7 +45,8 @@ test:
 	@$(TIMED) test 6 '$(SETUP) setup-build && go test -timeout 10m ./...'
 
 test-deep:
-	@$(TIMED) test-deep 28 '$(SETUP) setup-build && SHELFSYNC_DEEP=1 go test -race -timeout 26m ./...'
+	@$(TIMED) test-deep 28 '$(SETUP) setup-build && SHELFSYNC_DEEP=1 go test -race -timeout 26m ./... && \
+		SHELFSYNC_DEEP=1 go test -timeout 20m -run TestTenVirtualHours ./cmd/compressed'
 
 demo:
 	@$(TIMED) demo 3 '$(SETUP) setup-build && go build -o bin/ ./cmd/... && ./bin/shelfsync rehearse $(foreach file,$(DATA),--data "$(file)")'

@@ -225,7 +225,7 @@ func TestAFourthNodeJoinsUnderLoadAndANodeIsRemoved(t *testing.T) {
 	m := listed(t, 3)
 	m.leader(t, 0, 1, 2)
 	var written atomic.Int64
-	stop := make(chan struct{})
+	stop, asked := make(chan struct{}), m.nodes[1]
 	var load sync.WaitGroup
 	load.Go(func() {
 		for n := 0; ; n++ {
@@ -234,7 +234,7 @@ func TestAFourthNodeJoinsUnderLoadAndANodeIsRemoved(t *testing.T) {
 				return
 			default:
 			}
-			if p := <-m.nodes[1].Propose(fmt.Append(nil, "load ", n)); p.Err == nil {
+			if p := <-asked.Propose(fmt.Append(nil, "load ", n)); p.Err == nil {
 				written.Add(1)
 			} else if n == 0 {
 				n--
