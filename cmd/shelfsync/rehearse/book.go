@@ -25,6 +25,7 @@ type book struct {
 	claims   map[account][]*claimed
 	causes   map[string][]*conflict // by operation or document, in the order of the record
 	settled  map[*conflict]settlement
+	lines    int // born so far
 }
 
 // claimed is an open claim.
@@ -32,6 +33,7 @@ type claimed struct {
 	order, line string
 	quantity    int64
 	state       string
+	born        int // its place among all lines: a part comes after what was there before
 }
 
 // settlement is what an operation left at a level, in thousandths, and what gave
@@ -91,7 +93,8 @@ func (b *book) walk(journal []api.JournalRecord) {
 func (b *book) open(order string) {
 	for _, c := range b.promised[order] {
 		if c.Location != "" && c.State != "short" {
-			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held"})
+			b.lines++
+			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held", b.lines})
 		}
 	}
 }
@@ -162,7 +165,7 @@ func (b *book) find(line api.OperationLine, level account) *claimed {
 }
 
 // pick ends claims as far as goods were handed over: of the line named, then of
-// its parts here, then of those elsewhere.
+// its parts here, then of those elsewhere, the oldest first.
 func (b *book) pick(line api.OperationLine, here account) {
 	for left := int64(line.Quantity.Stock()); left > 0; {
 		var level account
@@ -180,7 +183,7 @@ func (b *book) pick(line api.OperationLine, here account) {
 				case other == here:
 					rank = 2
 				}
-				if rank > bestRank {
+				if rank > bestRank || rank == bestRank && c.born < best.born {
 					level, best, bestRank = other, c, rank
 				}
 			}
@@ -253,10 +256,14 @@ func (b *book) yield(level account, c *conflict) {
 	if from.state != c.State && !b.vague[c.Reservation] {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
 	}
-	state := from.state
+	part := *from
+	if part.quantity = q; part.line != c.Line {
+		b.lines++
+		part.line, part.born = c.Line, b.lines
+	}
 	b.take(level, from, q)
 	if c.Remedy == "move" {
 		to := at(c.To, c.Item)
-		b.claims[to] = append(b.claims[to], &claimed{c.Reservation, c.Line, q, state})
+		b.claims[to] = append(b.claims[to], &part)
 	}
 }
