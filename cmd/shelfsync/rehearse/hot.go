@@ -134,6 +134,11 @@ func (c *hotWorker) act(ctx context.Context) {
 		call.Item, call.ID = of.item, of.id
 	}
 	c.insist(ctx, call)
+	// Half of the writes are read at once at the next node: it has to know of them,
+	// however late it hears.
+	if call.Kind <= linear.Extend && c.random.IntN(2) == 0 {
+		c.insist(ctx, linear.Call{Kind: linear.Get, Item: call.Item, ID: call.ID})
+	}
 }
 
 // insist repeats a call with the same id until it is answered; each attempt is a
