@@ -244,9 +244,10 @@ func (s *Server) heard(up *uplink, event link.Event) {
 }
 
 // backOff waits before the next attempt, with full jitter: ten thousand stores
-// that lost the same node must not come back at once.
+// that lost the same node must not come back at once. The wait grows when every
+// node has been tried: that one of three does not answer says little of the others.
 func (s *Server) backOff(up *uplink) {
-	wait := session.Backoff(up.attempt, s.config.Random(), s.agent.LastBye().RetryMS)
+	wait := session.Backoff(up.attempt/max(1, len(s.config.Hubs)), s.config.Random(), s.agent.LastBye().RetryMS)
 	up.attempt++
 	up.retry = time.After(time.Duration(wait) * time.Millisecond)
 }

@@ -13,6 +13,7 @@ func roundSince(state *stock.State, l *stock.Location, epoch string, base protoc
 	if base.Incarnation != state.Incarnation() {
 		since = 0
 	}
+	round.Since = since
 	if e, ok := l.Epoch(epoch); ok {
 		round.Through = e.Through
 	}

@@ -84,6 +84,7 @@ type Ack struct{ Through Position }
 // stored together, when the last has come. Empty, it is the hub's heartbeat.
 type Round struct {
 	Hub      HubPosition
+	Since    uint64 // hub index it continues: what changed up to there was told before
 	Part     uint64 // from 0
 	Last     bool
 	Restart  bool // claims start over: drop those that are not in this round

@@ -210,6 +210,7 @@ func readBye(r *reader) *Bye {
 
 func writeRound(f *fields, v *Round) {
 	writeHub(f, 'h', v.Hub)
+	f.uint('s', v.Since)
 	f.uint('p', v.Part)
 	f.bool('z', v.Last)
 	f.bool('x', v.Restart)
@@ -235,6 +236,8 @@ func readRound(r *reader) *Round {
 		switch key {
 		case 'h':
 			v.Hub = readHub(r)
+		case 's':
+			v.Since = r.uint()
 		case 'p':
 			v.Part = r.uint()
 		case 'z':

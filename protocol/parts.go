@@ -15,7 +15,7 @@ const (
 // they are stored together or not at all. An empty round is one part.
 func (v *Round) Parts() []*Round {
 	var parts []*Round
-	head := Round{Hub: v.Hub, Restart: v.Restart, Renew: v.Renew, Now: v.Now, Through: v.Through}
+	head := Round{Hub: v.Hub, Since: v.Since, Restart: v.Restart, Renew: v.Renew, Now: v.Now, Through: v.Through}
 	const room = MaxFrameBytes - 8<<10
 	part, used := head, 0
 	grow := func(size int) {

@@ -52,7 +52,7 @@ func frames() []protocol.Frame {
 		&protocol.Append{After: through, Operations: [][]byte{{0x80}, {0xc1, 0}}, End: protocol.Position{Sequence: 125, Chain: chain(9)}, Echo: 77_000,
 			Base: 90_000, Backlog: 2, OldestMS: 10},
 		&protocol.Ack{Through: through},
-		&protocol.Round{Hub: hub, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
+		&protocol.Round{Hub: hub, Since: 90_000, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
 			Levels:   []stock.StoreLevel{{Item: "85123A", Level: stock.Level{Sellable: -1, Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
 			Claims:   []stock.StoreClaim{{Reservation: "r1", Line: "2.1", Channel: "web", Order: "4711", Item: "85123A", Quantity: 2500, State: stock.Staged, Gone: true}},
 			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}},
@@ -78,7 +78,7 @@ func commands() []stock.Command {
 // earlier are the formats whose golden files an earlier version wrote.
 func earlier() []format {
 	round := *frames()[4].(*protocol.Round)
-	round.Renew, round.Tasks = false, nil
+	round.Since, round.Renew, round.Tasks = 0, false, nil
 	step := *commands()[4].(*stock.Step)
 	step.To = ""
 	return []format{{"frame_round", &round, nil, frame},

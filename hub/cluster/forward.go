@@ -34,6 +34,9 @@ func (r *Raft) forward(data []byte) <-chan Proposed {
 // landed waits for the leader's answer, and then until the entry is applied here.
 func (r *Raft) landed(at *stream, q *question) Proposed {
 	answer, err := at.wait(q, r.stopped, forwardWithin)
+	if errors.Is(err, errUnsent) { // a leader that has just died: nothing was done
+		return Proposed{Err: fmt.Errorf("%w: %w", ErrNotLeader, err)}
+	}
 	if err != nil {
 		return Proposed{Err: fmt.Errorf("%w: %w", ErrUnknown, err)}
 	}

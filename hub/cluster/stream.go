@@ -22,6 +22,7 @@ const (
 )
 
 var (
+	errUnsent  = errors.New("the other node was not reached")
 	errCut     = errors.New("the connection to the other node was cut")
 	errMessage = errors.New("a message of another node is longer than one may be")
 )
@@ -30,6 +31,7 @@ var (
 type question struct {
 	message protocol.PeerMessage
 	answer  chan *protocol.PeerMessage // holds one
+	sent    bool                       // some of it may have left; free after the stream has gone
 }
 
 // stream is one connection to another node, which many questions share. They
@@ -57,8 +59,11 @@ func (s *stream) wait(q *question, stop <-chan struct{}, within time.Duration) (
 	case answer := <-q.answer: // it came before the end
 		return answer, nil
 	default:
-		return nil, s.failed
 	}
+	if !q.sent {
+		return nil, fmt.Errorf("%w: %w", errUnsent, s.failed)
+	}
+	return nil, s.failed
 }
 
 // run carries questions over conn until it is cut.
@@ -78,7 +83,7 @@ func (s *stream) run(conn net.Conn, stop <-chan struct{}) error {
 		case q := <-s.asked:
 			last++
 			q.message.ID = last
-			waiting[last] = q
+			waiting[last], q.sent = q, true
 			if err := writeMessage(conn, &q.message); err != nil {
 				return err
 			}
@@ -160,7 +165,7 @@ func newStreams(dial func(string, time.Duration) (net.Conn, error), stopped <-ch
 // ask puts a question to the node at an address, behind those asked before. It
 // does not wait: ErrBusy where too many do.
 func (s *streams) ask(address string, message protocol.PeerMessage) (*stream, *question, error) {
-	q := &question{message, make(chan *protocol.PeerMessage, 1)}
+	q := &question{message: message, answer: make(chan *protocol.PeerMessage, 1)}
 	at := s.to(address)
 	select {
 	case at.asked <- q:

@@ -15,12 +15,16 @@ type rounds struct {
 }
 
 // gather adds a part and returns the round when it was the last. Parts of a
-// round that is not newer than the base are dropped.
+// round that is not newer than the base are dropped; a round that continues one
+// which never came would leave a gap that nobody fills.
 func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 	if r.whole == nil && part.Hub.Index <= r.taken {
 		return nil, nil
 	}
 	if r.whole == nil {
+		if part.Since > r.taken {
+			return nil, fmt.Errorf("the round at %d continues one at %d, and the last that came was at %d", part.Hub.Index, part.Since, r.taken)
+		}
 		r.begin(part)
 	}
 	if part.Part != r.next || part.Hub != r.whole.Hub || part.Through != r.whole.Through || part.Restart != r.whole.Restart || part.Renew != r.whole.Renew {

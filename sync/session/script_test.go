@@ -171,7 +171,7 @@ func (p *player) frame(verb string) protocol.Frame {
 	case "ack":
 		return &protocol.Ack{Through: f.at("through")}
 	case "round":
-		return withLevels(f.num("levels", 0), &protocol.Round{Hub: f.hub("hub"), Part: f.num("part", 0), Last: f.has("last"),
+		return withLevels(f.num("levels", 0), &protocol.Round{Hub: f.hub("hub"), Since: f.num("since", 0), Part: f.num("part", 0), Last: f.has("last"),
 			Restart: f.has("restart"), Now: int64(f.num("now", 0)), Through: f.at("through")})
 	case "bye":
 		return &protocol.Bye{Code: protocol.ByeCode(f.num("code", 1)), Text: f["text"], RetryMS: f.num("retry", 0)}

@@ -116,8 +116,6 @@ func (c *conversation) pass(to io.Writer, frames <-chan *wireFrame, side int, ra
 			case waiting == nil && c.treat(frame, side, random):
 				waiting = frame
 				continue
-			case waiting != nil && waiting.isRound() && frame.isRound():
-				waiting, frame = frame, waiting
 			case waiting != nil:
 				c.noise.reordered.Add(1)
 			}
@@ -196,15 +194,6 @@ func (f *wireFrame) opcode() byte { return f.raw[0] & 0x0f }
 // whole reports whether the frame is one whole message of ours.
 func (f *wireFrame) whole() bool {
 	return f.raw[0]&0xf0 == 0x80 && f.opcode() == opBinary && len(f.raw) > f.head+1
-}
-
-// isRound reports whether the frame is a part of a round. Two of these are not
-// swapped: a round brings what changed since the one before it and does not say
-// which that was, so the agent could not notice. Nothing below a WebSocket can
-// swap them either.
-func (f *wireFrame) isRound() bool {
-	const typeRound = 5
-	return f.whole() && f.payload()[0] == typeRound
 }
 
 // payload is the message without its mask.
