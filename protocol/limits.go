@@ -81,6 +81,8 @@ const (
 	MaxConflicts = stock.MaxConflicts
 	// MaxTasks bounds the open tasks of a location, likewise.
 	MaxTasks = stock.MaxTasks
+	// MaxTransfers bounds the open transfers, likewise.
+	MaxTransfers = stock.MaxTransfers
 	// MaxEchoes bounds the echoes in one tick: one a second from every store.
 	MaxEchoes = 20_000
 )
