@@ -172,6 +172,10 @@ const (
 	// PageRefreshMS bounds how often the page reads itself again while events
 	// arrive: a busy store records several a second, eyes follow one.
 	PageRefreshMS = 1000
+	// MaxCountChanges bounds the store's own changes that a count may be dated
+	// before, and twice as many are held: an hour of a busy store. What was
+	// counted earlier is counted again.
+	MaxCountChanges = 10_000
 	// GaugeWaitMS bounds how long one gauge waits for the agent's loop.
 	GaugeWaitMS = 1000
 )
