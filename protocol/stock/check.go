@@ -120,7 +120,7 @@ func (s *State) checkTransfers() error {
 			if t.FromKnown && p.Account == Sellable && p.Quantity < 0 {
 				ahead[placeKey{t.From, p.Item}] -= p.Quantity
 			}
-			if !t.concerns(p.At) || t.Dispatched && p.Quantity <= 0 || !t.Dispatched && p.Quantity >= 0 {
+			if !t.Concerns(p.At) || t.Dispatched && p.Quantity <= 0 || !t.Dispatched && p.Quantity >= 0 {
 				return transferFault(t, "stands wrongly in transit")
 			}
 		}

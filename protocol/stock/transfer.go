@@ -53,7 +53,12 @@ func transferID(op *Operation) string {
 	if op.ID.Epoch != "" {
 		return op.ID.String()
 	}
-	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(op.Source) + "/" + op.Document
+	return DocumentTransfer(op.Source, op.Document)
+}
+
+// DocumentTransfer names the transfer that a document dispatches.
+func DocumentTransfer(source, document string) string {
+	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(source) + "/" + document
 }
 
 // maxTransferID bounds a transfer's id in bytes: an arrival has to name it.
@@ -233,7 +238,7 @@ func (s *State) closeTransfer(l *Location, line *Line) {
 	if !ok {
 		return // over already
 	}
-	if t, _ := s.transfers.get(no); t.concerns(l.No) {
+	if t, _ := s.transfers.get(no); t.Concerns(l.No) {
 		s.closeOne(s.ownTransfer(no))
 	}
 }

@@ -69,7 +69,7 @@ func (s *State) sentFrom(t *Transfer, from LocationNo) {
 
 // involve tells a location of a transfer from now on.
 func (s *State) involve(t *Transfer, at LocationNo) {
-	if t.concerns(at) {
+	if t.Concerns(at) {
 		return
 	}
 	l := s.own(at)
@@ -78,7 +78,8 @@ func (s *State) involve(t *Transfer, at LocationNo) {
 	l.nextTransfer++
 }
 
-func (t *Transfer) concerns(at LocationNo) bool {
+// Concerns reports whether a location is told of the transfer.
+func (t *Transfer) Concerns(at LocationNo) bool {
 	for _, p := range t.parties {
 		if p.location == at {
 			return true
