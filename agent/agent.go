@@ -36,6 +36,7 @@ type Agent struct {
 	ages    ages
 	days    counters
 	events  events
+	since   since
 	failed  error // a storage error: nothing is answered after it
 }
 
@@ -52,12 +53,18 @@ func Open(config Config) (*Agent, error) {
 func (a *Agent) load() error {
 	head := a.ledger.Head()
 	a.view, a.base = stock.NewView(), head.Base
+	a.view.Here = a.config.Location
+	a.since.begin(head.Position.Sequence)
+	var transfers []stock.StoreTransfer
 	err := a.ledger.Load(ledger.Visitor{
 		Item:  a.view.SetItem,
 		Level: a.view.SetLevel,
 		Claim: a.view.SetClaim,
 		Task:  a.view.SetTask,
+
+		Transfer: func(line stock.StoreTransfer) { transfers = append(transfers, line) },
 	})
+	a.view.SetTransfers(transfers)
 	if err != nil {
 		return fmt.Errorf("load base: %w", err)
 	}
@@ -124,17 +131,28 @@ func (a *Agent) keep(kept ledger.Kept) error {
 		a.advance(applied)
 		return err
 	}
-	if err := a.pending(before, kept.Through, a.view.Unfold); err != nil {
+	watched := watch{}
+	if err := a.pending(before, kept.Through, func(op *stock.Operation) {
+		for i := range op.Lines {
+			watched.item(a, op.Lines[i].Code())
+		}
+		a.view.Unfold(op)
+	}); err != nil {
 		return err
+	}
+	for i := range kept.Levels {
+		watched.item(a, kept.Levels[i].Item)
 	}
 	switch { // what is pending stays folded: a till must not wait for it
 	case kept.Rebase:
+		a.since.begin(a.ledger.Head().Position.Sequence)
 		a.view.Rebase()
 	case kept.Restart:
 		a.view.DropClaims()
 	}
 	if kept.Renew {
 		a.view.DropTasks()
+		a.view.DropTransfers()
 	}
 	for _, item := range kept.Items {
 		a.view.SetItem(item)
@@ -148,6 +166,8 @@ func (a *Agent) keep(kept ledger.Kept) error {
 	for _, task := range kept.Tasks {
 		a.view.SetTask(task)
 	}
+	a.view.SetTransfers(kept.Transfers)
+	watched.compare(a)
 	a.base = kept.Base
 	a.advance(kept.Through)
 	return nil

@@ -21,15 +21,20 @@ func TestAnyHistoryEndsWithOneTruth(t *testing.T) {
 		w := newWorld(t, ledger.NewMemory("pc", "e1"))
 		codes := []string{"cup", "six-pack", "postage", "unknown", "late", "tea"}
 		do := map[string]func(*rapid.T){
-			"sell":      func(t *rapid.T) { w.move(t, codes, stock.Sale) },
-			"return":    func(t *rapid.T) { w.move(t, codes, stock.Return) },
-			"deliver":   func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
-			"adjust":    func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
-			"claim":     w.touchClaim,
-			"do a task": w.doTask,
-			"undo":      w.undo,
-			"hand over": w.handOver,
-			"erp":       func(t *rapid.T) { w.correctSome(t, codes) },
+			"sell":            func(t *rapid.T) { w.move(t, codes, stock.Sale) },
+			"return":          func(t *rapid.T) { w.move(t, codes, stock.Return) },
+			"deliver":         func(t *rapid.T) { w.move(t, codes, stock.Delivery) },
+			"adjust":          func(t *rapid.T) { w.move(t, codes, stock.Adjust) },
+			"claim":           w.touchClaim,
+			"do a task":       w.doTask,
+			"count":           func(t *rapid.T) { w.count(t, codes) },
+			"dispatch":        func(t *rapid.T) { w.carry(t, codes, stock.Dispatch) },
+			"arrive":          func(t *rapid.T) { w.carry(t, codes, stock.Arrive) },
+			"elsewhere sends": func(t *rapid.T) { w.sendHere(t, codes) },
+			"close":           w.closeSome,
+			"undo":            w.undo,
+			"hand over":       w.handOver,
+			"erp":             func(t *rapid.T) { w.correctSome(t, codes) },
 			"channel": func(t *rapid.T) {
 				w.keys++
 				w.reserve(fmt.Sprint("web-", w.keys), rapid.SampledFrom(codes).Draw(t, "item"), stock.Quantity(rapid.IntRange(1, 4).Draw(t, "units"))*stock.Unit)

@@ -20,7 +20,11 @@ type Request struct {
 	Refers      []string // ids of operations of this ledger it refers to
 	Claim       *ClaimStep
 	Task        string                // id of the task that is done
+	Count       *Count                // what somebody counted
+	Close       string                // id of the transfer of which nothing more is to come
 	Answer      func(Recorded) []byte // the body to give the till, kept with the operation
+
+	counted []Counted // what became of the lines of Count
 }
 
 // ClaimStep asks for stage, unstage, pick or cannot_pick of a reservation.
@@ -35,6 +39,7 @@ type ClaimStep struct {
 type Recorded struct {
 	Operation stock.OperationID
 	Lines     []RecordedLine
+	Counted   []Counted // of a count; where none of them was recorded there is no operation
 }
 
 // RecordedLine is one line and the level of its item after the operation.
@@ -62,6 +67,11 @@ var (
 	ErrReversed      = errors.New("the operation was reversed before")
 	ErrReferred      = errors.New("something refers to the operation: correct it with a return or an adjustment")
 	ErrNotReversible = errors.New("an operation that touched a reservation, or is itself a reversal, cannot be reversed: use a return or an adjustment")
+	ErrCountedSince  = errors.New("an item of the operation was counted later: what it changed is in that count; count again")
+	ErrArrived       = errors.New("goods of the transfer have arrived, or it is closed: send them back")
+	ErrNotUndone     = errors.New("a count, an arrival or the end of a transfer is not undone: count again, or send the goods back")
+	ErrNoTransfer    = errors.New("no such transfer is open here; it may be over already, or the hub has not told of it yet")
+	ErrToItself      = errors.New("a transfer goes to another location")
 	ErrBeyondLimit   = errors.New("an alias multiplies the quantity beyond its limit")
 )
 
@@ -69,6 +79,7 @@ var (
 // error answers all of them and everything after.
 func (a *Agent) Record(requests []*Request) []Answer {
 	answers := make([]Answer, len(requests))
+	clear(a.since.counted)
 	group := group{agent: a, next: a.ledger.Head().Position.Sequence + 1, keys: map[string]int{}}
 	for i, request := range requests {
 		if a.failed != nil {
@@ -144,6 +155,9 @@ func (g *group) take(i int, request *Request) Answer {
 	if err != nil {
 		return Answer{Err: err}
 	}
+	if len(entry.Bytes) == 0 {
+		return Answer{Body: entry.Answer} // nothing stands that could be recorded: asked again, it is judged anew
+	}
 	g.entries, g.recorded = append(g.entries, entry), append(g.recorded, recorded)
 	g.refer(request)
 	g.next++
@@ -202,8 +216,11 @@ func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded
 	if op.At == 0 { // the till did not say
 		op.At = a.config.Now().UnixMilli()
 	}
-	if err := a.resolve(request, &op); err != nil {
+	if err := a.resolve(request, &op, sequence); err != nil {
 		return ledger.Entry{}, Recorded{}, err
+	}
+	if request.Count != nil && len(op.Lines) == 0 {
+		return ledger.Entry{Answer: request.Answer(Recorded{Counted: request.counted})}, Recorded{}, nil
 	}
 	if fault := op.FaultOf(); fault != "" {
 		return ledger.Entry{}, Recorded{}, &Fault{fault}
@@ -213,9 +230,11 @@ func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded
 		return ledger.Entry{}, Recorded{}, err
 	}
 	a.view.Fold(&op)
+	a.since.wrote(sequence, &op)
 	a.days.count(&op, a.config.Now())
 	head := a.ledger.Head()
-	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence}, Lines: a.lines(&op)}
+	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence},
+		Lines: a.lines(&op), Counted: request.counted}
 	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
 		Fingerprint: request.Fingerprint, Answer: request.Answer(recorded), Refers: request.Refers}, recorded, nil
 }

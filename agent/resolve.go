@@ -11,10 +11,14 @@ import (
 
 // resolve writes into the operation whatever depends on the store's catalogue,
 // view or ledger, so that nobody has to look it up again.
-func (a *Agent) resolve(request *Request, op *stock.Operation) error {
+func (a *Agent) resolve(request *Request, op *stock.Operation, sequence uint64) error {
 	switch {
 	case op.Reverses != "":
 		return a.resolveReverse(op)
+	case request.Count != nil:
+		return a.resolveCount(request, op, sequence)
+	case request.Close != "":
+		return a.resolveClose(request.Close, op)
 	case request.Claim != nil:
 		return a.resolveClaim(request.Claim, op)
 	case request.Task != "":
@@ -28,6 +32,9 @@ func (a *Agent) resolve(request *Request, op *stock.Operation) error {
 	op.Lines = append([]stock.Line(nil), op.Lines...)
 	for i := range op.Lines {
 		line := &op.Lines[i]
+		if line.Kind == stock.Dispatch && line.Location == a.config.Location {
+			return ErrToItself
+		}
 		item, factor, known := a.view.Resolve(line.Scanned)
 		if !known {
 			if a.view.Known(line.Scanned) {
@@ -85,6 +92,9 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 		}
 	}
 	if err := a.unreferred(op.Reverses); err != nil {
+		return err
+	}
+	if err := a.stillUndoable(id, &undone); err != nil {
 		return err
 	}
 	op.Receipt, op.Till, op.Lines = undone.Receipt, undone.Till, undone.Lines

@@ -44,6 +44,7 @@ func (w *world) basePlusPending() {
 	for _, seen := range w.agent.View().Levels() {
 		want := levels[seen.Item]
 		want.Claims, want.Staged = seen.Level.Claims, seen.Level.Staged // clamped: compared when all is quiet
+		want.InTransit = seen.Level.InTransit                           // hangs on the transfers that the hub tells of, likewise
 		if seen.Level != want {
 			w.t.Fatalf("item %s: the store sees %+v, base and pending make %+v", seen.Item, seen.Level, want)
 		}
@@ -86,6 +87,11 @@ func (w *world) same() {
 	}
 	if have, want := fmt.Sprint(w.agent.View().Tasks()), fmt.Sprint(w.round(protocol.HubPosition{}, head.Epoch).Tasks); have != want {
 		w.t.Fatalf("the store sees the tasks\n%s\nthe hub has\n%s", have, want)
+	}
+	told := w.round(protocol.HubPosition{}, head.Epoch).Transfers
+	slices.SortStableFunc(told, func(a, b stock.StoreTransfer) int { return strings.Compare(a.ID, b.ID) })
+	if have, want := fmt.Sprint(w.agent.View().Transfers()), fmt.Sprint(told); have != want {
+		w.t.Fatalf("the store sees the transfers\n%s\nthe hub has\n%s", have, want)
 	}
 	if have, want := w.claims(w.agent.View().Claims("")), w.claims(w.round(protocol.HubPosition{}, head.Epoch).Claims); have != want {
 		w.t.Fatalf("the store sees the claims\n%sthe hub has\n%s", have, want)

@@ -265,12 +265,15 @@ func (w *world) round(base protocol.HubPosition, epoch string) *protocol.Round {
 		round.Claims = append(round.Claims, stock.StoreClaim{Reservation: r.ID, Line: at.Line, Channel: r.Channel, Order: r.Order,
 			Item: w.hub.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
 	}
-	tasksSince := since
-	if since < l.TasksHorizon() {
-		tasksSince, round.Renew = 0, true
+	renewSince := since
+	if since < max(l.TasksHorizon(), l.TransfersHorizon()) {
+		renewSince, round.Renew = 0, true
 	}
-	for task := range l.TasksSince(tasksSince) {
+	for task := range l.TasksSince(renewSince) {
 		round.Tasks = append(round.Tasks, task)
+	}
+	for t := range w.hub.TransfersSince(l, renewSince) {
+		round.Transfers = append(round.Transfers, w.hub.StoreTransfers(t)...)
 	}
 	for _, o := range l.Outcomes {
 		if o.Index > since {

@@ -34,12 +34,15 @@ func roundSince(state *stock.State, l *stock.Location, epoch string, base protoc
 		round.Claims = append(round.Claims, stock.StoreClaim{Reservation: r.ID, Line: at.Line, Channel: r.Channel, Order: r.Order,
 			Item: state.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
 	}
-	tasksSince := since
-	if since < l.TasksHorizon() {
-		tasksSince, round.Renew = 0, true
+	renewSince := since
+	if since < max(l.TasksHorizon(), l.TransfersHorizon()) {
+		renewSince, round.Renew = 0, true
 	}
-	for task := range l.TasksSince(tasksSince) {
+	for task := range l.TasksSince(renewSince) {
 		round.Tasks = append(round.Tasks, task)
+	}
+	for t := range state.TransfersSince(l, renewSince) {
+		round.Transfers = append(round.Transfers, state.StoreTransfers(t)...)
 	}
 	for _, o := range l.Outcomes {
 		if o.Index > since {

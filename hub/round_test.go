@@ -343,3 +343,32 @@ func TestNewStoresWaitInLineForEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestTransfersAreTold to both of their ends, and where one is over, all that
+// are open come anew.
+func TestTransfersAreTold(t *testing.T) {
+	d := newReadyDesk(t)
+	atS1, atS2 := d.connect(newStore("S1", "pc")), d.connect(newStore("S2", "pc"))
+	d.do(&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Open}}})
+	paper := func(id string, line stock.Line) (atFirst, atSecond *protocol.Round) {
+		line.Item, line.Quantity, line.Account = "A", 2*stock.Unit, stock.Sellable
+		d.do(&stock.Document{Source: "wms", Location: "W1", Operation: stock.Operation{Document: id, Lines: []stock.Line{line}}})
+		d.Offer()
+		first, second := atS1.rounds(), atS2.rounds()
+		return first[len(first)-1], second[len(second)-1]
+	}
+	paper("D0", stock.Line{Kind: stock.Delivery})
+	paper("D1", stock.Line{Kind: stock.Dispatch, Location: "S2"})
+	first, second := paper("D2", stock.Line{Kind: stock.Dispatch, Location: "S1"})
+	want := stock.StoreTransfer{ID: "wms/D2", From: "W1", Dispatched: true, Since: d.state().Now(), At: "S1", Item: "A", Account: stock.Sellable, Quantity: 2 * stock.Unit}
+	if first.Renew || len(first.Transfers) != 1 || first.Transfers[0] != want {
+		t.Fatalf("S1 hears %+v", first)
+	}
+	if len(second.Transfers) > 1 || len(second.Transfers) == 1 && second.Transfers[0].At != "S2" || second.Renew {
+		t.Errorf("S2 hears %+v", second)
+	}
+	first, _ = paper("D3", stock.Line{Kind: stock.Arrive, Location: "W1", Of: "wms/D2"})
+	if !first.Renew || len(first.Transfers) != 0 {
+		t.Fatalf("after it is over S1 hears %+v", first)
+	}
+}

@@ -230,11 +230,12 @@ func TestParts(t *testing.T) {
 	level := stock.StoreLevel{Item: code, Level: stock.Level{Sellable: big, Damaged: big, ReturnPending: big, InTransit: big, Claims: big, Staged: big}}
 	claim := stock.StoreClaim{Reservation: code, Line: code, Channel: code, Order: code, Item: code, Quantity: big, State: stock.Staged, Gone: true}
 	task := stock.StoreTask{ID: 1<<32 - 1, Task: stock.Task{Kind: stock.PutBack, Item: code, Quantity: big, Reservation: code, Line: code, Order: code, At: 1 << 62, Index: 1<<64 - 1}}
+	transit := stock.StoreTransfer{ID: code, From: code, Dispatched: true, Since: 1 << 62, At: code, Item: code, Account: stock.Damaged, Quantity: big}
 	outcome := stock.Outcome{Epoch: code, Sequence: 1<<64 - 1, Line: 1000, Code: stock.PickedTwice, Text: strings.Repeat(code, 4), Index: 1<<64 - 1}
 	round := &protocol.Round{Hub: protocol.HubPosition{Incarnation: 1<<64 - 1, Index: 1<<64 - 1}, Restart: true, Now: 1 << 62,
 		Through: protocol.Position{Sequence: 1<<64 - 1, Chain: chain(1)}, Items: slices.Repeat([]stock.Item{item}, 100),
 		Levels: slices.Repeat([]stock.StoreLevel{level}, 5000), Claims: slices.Repeat([]stock.StoreClaim{claim}, 3000), Outcomes: slices.Repeat([]stock.Outcome{outcome}, 3000),
-		Renew: true, Tasks: slices.Repeat([]stock.StoreTask{task}, stock.MaxTasks)}
+		Renew: true, Tasks: slices.Repeat([]stock.StoreTask{task}, stock.MaxTasks), Transfers: slices.Repeat([]stock.StoreTransfer{transit}, 3000)}
 	joined := &protocol.Round{Hub: round.Hub, Restart: true, Renew: true, Now: round.Now, Through: round.Through}
 	parts := round.Parts()
 	for i, part := range parts {
@@ -247,7 +248,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("part %d of %d says %+v", i, len(parts), got)
 		}
 		joined.Items, joined.Levels = append(joined.Items, got.Items...), append(joined.Levels, got.Levels...)
-		joined.Tasks = append(joined.Tasks, got.Tasks...)
+		joined.Tasks, joined.Transfers = append(joined.Tasks, got.Tasks...), append(joined.Transfers, got.Transfers...)
 		joined.Claims, joined.Outcomes = append(joined.Claims, got.Claims...), append(joined.Outcomes, got.Outcomes...)
 	}
 	if !reflect.DeepEqual(joined, round) {

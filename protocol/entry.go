@@ -28,6 +28,7 @@ const (
 	commandLocations
 	commandWriter
 	commandEchoes
+	commandEndTransfer
 )
 
 // Errors of DecodeEntry. Each stops the node: it never guesses.
@@ -92,6 +93,11 @@ func EncodeCommand(c stock.Command) Command {
 		return command(commandEchoes, func(f *fields) {
 			f.uint('t', v.Term)
 			writeEchoes(f, v.Echoes)
+		})
+	case *stock.EndTransfer:
+		return command(commandEndTransfer, func(f *fields) {
+			f.str('i', v.ID)
+			f.str('w', v.Reason)
 		})
 	}
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
@@ -215,6 +221,8 @@ func readBody(r *reader, kind uint64) stock.Command {
 		return readWriter(r)
 	case commandEchoes:
 		return readEchoes(r)
+	case commandEndTransfer:
+		return readEndTransfer(r)
 	}
 	r.fail(ErrCommandKind)
 	return nil

@@ -14,8 +14,8 @@ const Subprotocol = "shelfsync.v1"
 const FrameVersion = 1
 
 // FeatureLevel is the highest replicated feature level this build understands;
-// level 1 has the operation kinds from sale to cannot_pick, level 2 adds done
-// and settles conflicts.
+// level 1 has the operation kinds from sale to cannot_pick, level 2 adds done,
+// count, dispatch, arrive and close_transfer and settles conflicts.
 const FeatureLevel = 2
 
 // Frame is one of *Hello, *Welcome, *Append, *Ack, *Round, *Bye: six, and no more.
@@ -88,7 +88,7 @@ type Round struct {
 	Part     uint64 // from 0
 	Last     bool
 	Restart  bool // claims start over: drop those that are not in this round
-	Renew    bool // tasks start over: drop those that are not in this round
+	Renew    bool // tasks and transfers start over: drop those that are not in this round
 	Now      int64
 	Through  Position // this agent's watermark at Hub
 	Items    []stock.Item
@@ -96,6 +96,10 @@ type Round struct {
 	Claims   []stock.StoreClaim
 	Outcomes []stock.Outcome
 	Tasks    []stock.StoreTask
+
+	// Transfers are lines of open transfers; all of a transfer's come together
+	// and replace what was known of it.
+	Transfers []stock.StoreTransfer
 }
 
 // Bye ends a connection with a reason, and when to come back.

@@ -228,6 +228,7 @@ func writeRound(f *fields, v *Round) {
 		f.uint('n', uint64(v.Tasks[i].ID))
 		writeTask(f, &v.Tasks[i].Task)
 	})
+	f.objects('w', len(v.Transfers), func(i int, f *fields) { writeStoreTransfer(f, &v.Transfers[i]) })
 }
 
 func readRound(r *reader) *Round {
@@ -260,6 +261,8 @@ func readRound(r *reader) *Round {
 			v.Renew = r.bool()
 		case 'k':
 			r.list(MaxRoundValues, func() { v.Tasks = append(v.Tasks, readStoreTask(r)) })
+		case 'w':
+			r.list(MaxRoundValues, func() { v.Transfers = append(v.Transfers, readStoreTransfer(r)) })
 		default:
 			r.unknown()
 		}

@@ -81,6 +81,8 @@ const (
 	MaxConflicts = stock.MaxConflicts
 	// MaxTasks bounds the open tasks of a location, likewise.
 	MaxTasks = stock.MaxTasks
+	// MaxTransfers bounds the open transfers, likewise.
+	MaxTransfers = stock.MaxTransfers
 	// MaxEchoes bounds the echoes in one tick: one a second from every store.
 	MaxEchoes = 20_000
 )
@@ -174,6 +176,10 @@ const (
 	// PageRefreshMS bounds how often the page reads itself again while events
 	// arrive: a busy store records several a second, eyes follow one.
 	PageRefreshMS = 1000
+	// MaxCountChanges bounds the store's own changes that a count may be dated
+	// before, and twice as many are held: an hour of a busy store. What was
+	// counted earlier is counted again.
+	MaxCountChanges = 10_000
 	// GaugeWaitMS bounds how long one gauge waits for the agent's loop.
 	GaugeWaitMS = 1000
 )

@@ -54,6 +54,10 @@ func writeLine(f *fields, l *stock.Line) {
 	f.str('w', l.Reason)
 	f.str('p', l.Approved)
 	f.str('o', l.Of)
+	f.int('z', int64(l.Counted))
+	f.int('e', int64(l.Expected))
+	f.bool('f', l.Confirmed)
+	f.str('l', l.Location)
 }
 
 // DecodeOperation walks the bytes of one operation. Unknown keys are an error:
@@ -128,6 +132,14 @@ func readLine(r *reader) (l stock.Line) {
 			l.Approved = r.str(MaxText)
 		case 'o':
 			l.Of = r.str(MaxText)
+		case 'z':
+			l.Counted = stock.Quantity(r.int())
+		case 'e':
+			l.Expected = stock.Quantity(r.int())
+		case 'f':
+			l.Confirmed = r.bool()
+		case 'l':
+			l.Location = r.str(MaxText)
 		default:
 			r.unknown()
 		}

@@ -7,6 +7,7 @@ const (
 	claimBytes   = 40 + 5*MaxText
 	outcomeBytes = 60 + 5*MaxText
 	taskBytes    = 60 + 4*MaxText
+	transitBytes = 60 + 4*MaxText
 	itemBytes    = 40 + 4*MaxText
 	aliasBytes   = 16 + MaxText
 )
@@ -45,6 +46,10 @@ func (v *Round) Parts() []*Round {
 	for i := range v.Tasks {
 		grow(taskBytes)
 		part.Tasks = append(part.Tasks, v.Tasks[i])
+	}
+	for i := range v.Transfers {
+		grow(transitBytes)
+		part.Transfers = append(part.Transfers, v.Transfers[i])
 	}
 	parts = append(parts, &part)
 	for i := range parts {

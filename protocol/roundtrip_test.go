@@ -63,7 +63,7 @@ func draw[T any](t *rapid.T) *T {
 
 func drawOperation(t *rapid.T) stock.Operation {
 	op := *draw[stock.Operation](t)
-	op.ID, op.Fault, op.Raw = stock.OperationID{}, "", nil
+	op.Source, op.ID, op.Fault, op.Raw = "", stock.OperationID{}, "", nil
 	for i := range op.Lines {
 		op.Lines[i].Kind = max(op.Lines[i].Kind, stock.Sale)
 	}

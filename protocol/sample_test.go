@@ -34,11 +34,12 @@ var (
 	fullItem = stock.Item{Code: "85123A", GTIN: "04006381333931", Unit: "kg", Decimals: 3, Class: "gifts", Stocked: true,
 		Aliases: []stock.Alias{{Code: "5012345678900", Factor: 1}, {Code: "CARTON", Factor: 12}}}
 	fullLine = stock.Line{Kind: stock.Pick, Scanned: "5012345678900", Item: "85123A", Quantity: 2500, Account: stock.Sellable, Reservation: "r1",
-		ReservationLine: "2.1", Reason: "collected", Approved: "anna", Of: "S014.k3f9.7"}
+		ReservationLine: "2.1", Reason: "collected", Approved: "anna", Of: "S014.k3f9.7", Counted: 9000, Expected: -6500, Confirmed: true, Location: "W1"}
 	fullOperation = stock.Operation{Incarnation: 1 << 63, Seen: 90_001, At: 1_700_000_000_123, Receipt: "T2-000815", Till: "T2", Document: "DN-77",
 		Correlation: "4bf92f3577b34da6a3ce929d0e0e4736", Reverses: "S014.k3f9.121", Lines: []stock.Line{fullLine, {Kind: stock.Adjust, Item: "85123A", Quantity: -1}}}
 	fullOutcome = stock.Outcome{Epoch: "k3f9", Sequence: 123, Line: 2, Code: stock.LatePick, Text: "85123A", Index: 90_002}
 	fullTask    = stock.StoreTask{ID: 17, Task: stock.Task{Kind: stock.PutBack, Item: "85123A", Quantity: 2500, Reservation: "r1", Line: "2.1", Order: "4711", At: 77_000, Index: 90_002}}
+	fullTransit = stock.StoreTransfer{ID: "S014.k3f9.7", From: "S014", Dispatched: true, Since: 77_000, At: "W1", Item: "85123A", Account: stock.Damaged, Quantity: -2500}
 	fullFacts   = stock.LocationFacts{Code: "S014", Name: "Ghent", Region: "BE", GLN: "4012345000009", State: stock.Paused}
 )
 
@@ -55,7 +56,7 @@ func frames() []protocol.Frame {
 		&protocol.Round{Hub: hub, Since: 90_000, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
 			Levels:   []stock.StoreLevel{{Item: "85123A", Level: stock.Level{Sellable: -1, Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
 			Claims:   []stock.StoreClaim{{Reservation: "r1", Line: "2.1", Channel: "web", Order: "4711", Item: "85123A", Quantity: 2500, State: stock.Staged, Gone: true}},
-			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}},
+			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}, Transfers: []stock.StoreTransfer{fullTransit}},
 		&protocol.Bye{Code: protocol.ByeUpgradeHub, Text: "feature level 2", RetryMS: 60_000},
 	}
 }
@@ -72,17 +73,35 @@ func commands() []stock.Command {
 		&stock.PutLocations{Locations: []stock.LocationFacts{fullFacts}},
 		&stock.AssignWriter{Location: "S014", Installation: "pc2", Replace: true},
 		&stock.Echoes{Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
+		&stock.EndTransfer{ID: "S014.k3f9.7", Reason: "stolen"},
 	}
 }
 
 // earlier are the formats whose golden files an earlier version wrote.
-func earlier() []format {
+func earlier(t testing.TB) []format {
 	round := *frames()[4].(*protocol.Round)
-	round.Since, round.Renew, round.Tasks = 0, false, nil
+	round.Transfers = nil
+	first := round
+	first.Since, first.Renew, first.Tasks = 0, false, nil
 	step := *commands()[4].(*stock.Step)
 	step.To = ""
-	return []format{{"frame_round", &round, nil, frame},
-		{"entry_step", &stock.Entry{Wall: 1_700_000_000_456, Commands: []stock.Command{&step}}, nil, entry}}
+	op := fullOperation
+	op.Lines = append([]stock.Line(nil), op.Lines...)
+	op.Lines[0].Counted, op.Lines[0].Expected, op.Lines[0].Confirmed, op.Lines[0].Location = 0, 0, false, ""
+	understood := op
+	understood.Raw = encodeOperation(t, &op)
+	wall := int64(1_700_000_000_456)
+	return []format{{"operation", op, nil, operation}, {"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame},
+		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry},
+		{"entry_document", &stock.Entry{Wall: wall, Commands: []stock.Command{&stock.Document{Source: "erp", Location: "S014", Operation: understood}}}, nil, entry},
+		{"entry_batch", &stock.Entry{Wall: 5, Commands: []stock.Command{sampleBatch(understood)}}, nil, entry}}
+}
+
+// sampleBatch has one operation that is understood and one that is not.
+func sampleBatch(understood stock.Operation) *stock.Batch {
+	return &stock.Batch{Agent: "S014", Installation: "pc1", Epoch: "k3f9", After: protocol.Position{Sequence: 121, Chain: chain(1)},
+		End:        protocol.Position{Sequence: 123, Chain: chain(2)},
+		Operations: []stock.Operation{understood, {Fault: "byte 1: value has another type", Raw: []byte{0xc1}}}}
 }
 
 func encodeOperation(t testing.TB, op *stock.Operation) []byte {
@@ -119,8 +138,17 @@ func sampleState(t testing.TB) *stock.State {
 				{Kind: stock.Stage, Reservation: "gone", ReservationLine: "1", Item: "85123A", Quantity: 1000}}}),
 		&stock.Tick{Elapsed: 1000, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 1000}}}}})
 	s.Apply(11, &stock.Entry{Commands: []stock.Command{&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Closed}}}}})
+	last := batchAfter(batchAfter(batch, stock.Operation{}, stock.Operation{}),
+		stock.Operation{Lines: []stock.Line{{Kind: stock.Count, Item: "85123A", Quantity: -400, Counted: 0, Expected: 400}}},
+		stock.Operation{Lines: []stock.Line{{Kind: stock.Arrive, Item: "85123A", Quantity: 300, Account: stock.Sellable, Of: "wms/D4", Location: "W1"}}})
+	last.After.Chain, last.End.Chain = chain(2), chain(3)
+	s.Apply(12, &stock.Entry{Commands: []stock.Command{last,
+		&stock.Document{Source: "wms", Location: "W1", Operation: stock.Operation{Document: "D3", Lines: []stock.Line{{Kind: stock.Dispatch, Item: "85123A", Quantity: 200, Account: stock.Sellable, Location: "S014"}}}}}})
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
+	}
+	if s.Sizes().Transfers != 2 {
+		t.Fatalf("the sample holds %+v", s.Sizes())
 	}
 	return s
 }
@@ -160,11 +188,9 @@ func formats(t testing.TB) []format {
 	}
 	understood := fullOperation
 	understood.Raw = operationBytes
-	from, to := protocol.Position{Sequence: 121, Chain: chain(1)}, protocol.Position{Sequence: 123, Chain: chain(2)}
+	batch := sampleBatch(understood)
 	bytes := protocol.EncodeEntry(5, []protocol.Command{protocol.BatchCommand(&protocol.BatchBytes{Agent: "S014", Installation: "pc1", Epoch: "k3f9",
-		After: from, End: to, Operations: [][]byte{operationBytes, {0xc1}}})})
-	batch := &stock.Batch{Agent: "S014", Installation: "pc1", Epoch: "k3f9", After: from, End: to,
-		Operations: []stock.Operation{understood, {Fault: "byte 1: value has another type", Raw: []byte{0xc1}}}}
+		After: batch.After, End: batch.End, Operations: [][]byte{operationBytes, {0xc1}}})})
 	return append(list,
 		format{"entry_batch", &stock.Entry{Wall: 5, Commands: []stock.Command{batch}}, bytes, entry},
 		format{"applied", &protocol.Applied{Entry: []byte("SE.."), Results: []protocol.AppliedResult{{Code: stock.Accepted, Outcomes: []stock.Outcome{fullOutcome}}, {Code: stock.ShortOf}}},

@@ -64,6 +64,12 @@ func writeRow(w *writer, row any) (kind byte) {
 	case stock.ConflictRow:
 		w.object(func(f *fields) { writeConflict(f, &v) })
 		return rowConflict
+	case stock.TransferRow:
+		w.object(func(f *fields) { writeTransferRow(f, &v) })
+		return rowTransfer
+	case stock.CountRow:
+		w.object(func(f *fields) { writeCountRow(f, &v) })
+		return rowCount
 	}
 	panic(fmt.Sprintf("protocol: no bytes for row %T", row))
 }
@@ -91,28 +97,9 @@ func writeHeader(f *fields, v *stock.HeaderRow) {
 	f.uint('z', v.Horizon)
 	f.uint('r', v.Rule)
 	f.object('x', func(f *fields) { writeTotals(f, &v.Totals) })
-}
-
-func writeLocationRow(f *fields, v *stock.LocationRow) {
-	f.uint('n', uint64(v.No))
-	f.object('f', func(f *fields) { writeFacts(f, &v.Facts) })
-	f.str('i', v.Installation)
-	f.objects('e', len(v.Epochs), func(i int, f *fields) {
-		f.str('e', v.Epochs[i].Name)
-		f.str('i', v.Epochs[i].Installation)
-		writePosition(f, 't', v.Epochs[i].Through)
-		f.uint('x', v.Epochs[i].Changed)
-	})
-	f.objects('o', len(v.Outcomes), func(i int, f *fields) { writeOutcome(f, &v.Outcomes[i]) })
-	f.int('c', v.CaughtUp)
-	f.uint('h', v.Heard)
-	f.int('d', v.Day)
-	f.int('p', v.Opened)
-	f.uint('l', uint64(v.NextClaim))
-	f.uint('z', v.Horizon)
-	f.uint('k', uint64(v.NextTask))
-	f.uint('y', v.TaskHorizon)
-	f.uint('x', v.Changed)
+	for i, n := range []uint32{v.NextTransfer, v.NextAged, v.NextCount, v.OldestCount} {
+		f.uint("defg"[i], uint64(n))
+	}
 }
 
 func writeReservationRow(f *fields, v *stock.ReservationRow) {
@@ -199,6 +186,10 @@ func readRow(kind byte, body []byte) (any, error) {
 		row = readTaskRow(r)
 	case rowConflict:
 		row = readConflictRow(r)
+	case rowTransfer:
+		row = readTransferRow(r)
+	case rowCount:
+		row = readCountRow(r)
 	default:
 		return nil, ErrSnapshotRow
 	}
@@ -233,6 +224,14 @@ func readHeader(r *reader) (v stock.HeaderRow) {
 			v.Rule = r.uint()
 		case 'x':
 			v.Totals = readTotals(r)
+		case 'd':
+			v.NextTransfer = r.number32()
+		case 'e':
+			v.NextAged = r.number32()
+		case 'f':
+			v.NextCount = r.number32()
+		case 'g':
+			v.OldestCount = r.number32()
 		default:
 			r.unknown()
 		}
@@ -272,62 +271,6 @@ func readAliasRow(r *reader) (v stock.AliasRow) {
 		}
 	})
 	return v
-}
-
-func readLocationRow(r *reader) (v stock.LocationRow) {
-	r.fields(func(key byte) {
-		switch key {
-		case 'n':
-			v.No = r.number32()
-		case 'f':
-			v.Facts = readFacts(r)
-		case 'i':
-			v.Installation = r.str(MaxText)
-		case 'e':
-			r.list(len(r.left), func() { v.Epochs = append(v.Epochs, readEpoch(r)) })
-		case 'o':
-			r.list(len(r.left), func() { v.Outcomes = append(v.Outcomes, readOutcome(r)) })
-		case 'c':
-			v.CaughtUp = r.int()
-		case 'h':
-			v.Heard = r.uint()
-		case 'd':
-			v.Day = r.int()
-		case 'p':
-			v.Opened = r.int()
-		case 'l':
-			v.NextClaim = r.number32()
-		case 'z':
-			v.Horizon = r.uint()
-		case 'k':
-			v.NextTask = r.number32()
-		case 'y':
-			v.TaskHorizon = r.uint()
-		case 'x':
-			v.Changed = r.uint()
-		default:
-			r.unknown()
-		}
-	})
-	return v
-}
-
-func readEpoch(r *reader) (e stock.Epoch) {
-	r.fields(func(key byte) {
-		switch key {
-		case 'e':
-			e.Name = r.str(MaxText)
-		case 'i':
-			e.Installation = r.str(MaxText)
-		case 't':
-			e.Through = readPosition(r)
-		case 'x':
-			e.Changed = r.uint()
-		default:
-			r.unknown()
-		}
-	})
-	return e
 }
 
 func readLevelRow(r *reader) (v stock.LevelRow) {

@@ -61,13 +61,13 @@ func (l *SQLite) setAbout(name string, value uint64) error {
 func (l *SQLite) clear(k *Kept) error {
 	tables := []string{}
 	if k.Rebase {
-		tables = append(tables, "level", "claim", "outcome", "task")
+		tables = append(tables, "level", "claim", "outcome", "task", "transfer")
 	}
 	if k.Restart {
 		tables = append(tables, "claim")
 	}
 	if k.Renew {
-		tables = append(tables, "task")
+		tables = append(tables, "task", "transfer")
 	}
 	for _, table := range tables {
 		if err := l.exec("DELETE FROM " + table); err != nil {
@@ -109,7 +109,7 @@ func (l *SQLite) values(k *Kept) error {
 			return err
 		}
 	}
-	return nil
+	return l.keepTransfers(k.Transfers)
 }
 
 func (l *SQLite) task(t *stock.StoreTask) error {
@@ -188,5 +188,8 @@ func (l *SQLite) Load(v Visitor) error {
 	if err != nil {
 		return err
 	}
-	return l.loadTasks(v.Task)
+	if err := l.loadTasks(v.Task); err != nil {
+		return err
+	}
+	return l.loadTransfers(v.Transfer)
 }

@@ -75,14 +75,16 @@ func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through
 type Kept struct {
 	Base     protocol.HubPosition
 	Through  protocol.Position
-	Rebase   bool // another incarnation: levels, claims, outcomes and tasks are void
+	Rebase   bool // another incarnation: levels, claims, outcomes, tasks and transfers are void
 	Restart  bool // claims start over
-	Renew    bool // tasks start over
+	Renew    bool // tasks and transfers start over
 	Items    []stock.Item
 	Levels   []stock.StoreLevel
 	Claims   []stock.StoreClaim
 	Outcomes []stock.Outcome
 	Tasks    []stock.StoreTask
+
+	Transfers []stock.StoreTransfer // lines; all of a transfer's replace what was kept of it
 }
 
 // Visitor receives the kept values; a nil function skips its kind.
@@ -91,6 +93,8 @@ type Visitor struct {
 	Level func(stock.StoreLevel)
 	Claim func(stock.StoreClaim)
 	Task  func(stock.StoreTask)
+
+	Transfer func(stock.StoreTransfer) // one line
 }
 
 // Cursor is a place in the list of operations, newest first; 0 is its beginning.

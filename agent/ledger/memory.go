@@ -23,6 +23,7 @@ type Memory struct {
 	levels       map[string]stock.StoreLevel
 	claims       map[[2]string]stock.StoreClaim
 	tasks        map[uint32]stock.StoreTask
+	transfers    map[string][]stock.StoreTransfer
 	outcomes     map[Place][]stock.Outcome
 	failed       error
 }
@@ -30,7 +31,7 @@ type Memory struct {
 // NewMemory is an empty ledger of an installation, in its first epoch.
 func NewMemory(installation, epoch string) *Memory {
 	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, items: map[string]stock.Item{},
-		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, tasks: map[uint32]stock.StoreTask{}, outcomes: map[Place][]stock.Outcome{}}
+		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, tasks: map[uint32]stock.StoreTask{}, transfers: map[string][]stock.StoreTransfer{}, outcomes: map[Place][]stock.Outcome{}}
 }
 
 func (m *Memory) present() *EpochHead { return &m.epochs[len(m.epochs)-1] }
@@ -180,7 +181,13 @@ func (m *Memory) Keep(k Kept) error {
 		m.claims = map[[2]string]stock.StoreClaim{}
 	}
 	if k.Rebase || k.Renew {
-		m.tasks = map[uint32]stock.StoreTask{}
+		m.tasks, m.transfers = map[uint32]stock.StoreTask{}, map[string][]stock.StoreTransfer{}
+	}
+	for _, line := range k.Transfers {
+		delete(m.transfers, line.ID)
+	}
+	for _, line := range k.Transfers {
+		m.transfers[line.ID] = append(m.transfers[line.ID], line)
 	}
 	for _, task := range k.Tasks {
 		m.tasks[task.ID] = task
@@ -222,6 +229,13 @@ func (m *Memory) Load(v Visitor) error {
 	visit(m.levels, v.Level, cmp.Compare[string])
 	visit(m.claims, v.Claim, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	visit(m.tasks, v.Task, cmp.Compare[uint32])
+	visit(m.transfers, func(lines []stock.StoreTransfer) {
+		for _, line := range lines {
+			if v.Transfer != nil {
+				v.Transfer(line)
+			}
+		}
+	}, cmp.Compare[string])
 	return nil
 }
 

@@ -100,7 +100,7 @@ func (t *till) operationRecord(a *agent.Agent, r ledger.Record) (api.OperationRe
 
 func operationLine(l *stock.Line, undone bool) api.OperationLine {
 	out := api.OperationLine{Kind: l.Kind.String(), Item: l.Code(), Quantity: api.Of(l.Quantity), Reservation: l.Reservation,
-		ReservationLine: l.ReservationLine, Reason: l.Reason, ApprovedBy: l.Approved, Of: l.Of}
+		ReservationLine: l.ReservationLine, Reason: l.Reason, ApprovedBy: l.Approved, Of: l.Of, Location: l.Location}
 	if l.Scanned != l.Code() {
 		out.Scanned = l.Scanned
 	}
@@ -115,7 +115,7 @@ func operationLine(l *stock.Line, undone bool) api.OperationLine {
 // they moved.
 var effects = map[stock.OutcomeCode]string{
 	stock.Parked: "parked", stock.Quarantined: "quarantined", stock.Service: "ignored",
-	stock.TooLate: "too_late", stock.NotConfirmed: "ignored",
+	stock.TooLate: "too_late", stock.NotConfirmed: "ignored", stock.RecountNeeded: "recount",
 }
 
 // effectOf is what became of a line, counted from 1, that the hub has applied.

@@ -48,7 +48,10 @@ type act struct {
 	refers    []string
 	claim     *agent.ClaimStep
 	task      string
-	field     func(line int) string // path in the body of a line of the operation
+	transfer  string // to close
+	count     *agent.Count
+	answer    func(agent.Recorded) []byte // nil: api.Recorded
+	field     func(line int) string       // path in the body of a line of the operation
 }
 
 // record keeps one operation and answers with what the ledger holds for its key.
@@ -61,9 +64,13 @@ func (t *till) record(ctx context.Context, a act) (*recordedOutput, error) {
 		return nil, api.NewProblem(api.CodeKeyMissing, "send a new "+api.HeaderIdempotencyKey+" for each operation, and the same one when you repeat it")
 	}
 	a.operation.Correlation = serve.TraceID(ctx)
+	if a.answer == nil {
+		a.answer = answerOf
+	}
 	answer, err := t.Store.Record(ctx, &agent.Request{
 		Kind: a.kind, Key: key, Fingerprint: fingerprint(a.path, a.received),
-		Operation: a.operation, Refers: a.refers, Claim: a.claim, Task: a.task, Answer: answerOf,
+		Operation: a.operation, Refers: a.refers, Claim: a.claim, Task: a.task,
+		Close: a.transfer, Count: a.count, Answer: a.answer,
 	})
 	if err != nil {
 		return nil, t.notRecorded(ctx, err)
@@ -105,6 +112,13 @@ var refusals = []struct {
 	{agent.ErrKeyReused, api.CodeKeyReused, ""},
 	{agent.ErrNotFound, api.CodeNotFound, ""},
 	{agent.ErrNoTask, api.CodeNotFound, ""},
+	{agent.ErrNoTransfer, api.CodeNotFound, ""},
+	{agent.ErrToItself, api.CodeInvalid, "body.to"},
+	{agent.ErrCountedTwice, api.CodeInvalid, "item"},
+	{agent.ErrNotAfter, api.CodeInvalid, "body.at_operation"},
+	{agent.ErrCountedSince, api.CodeNotAllowed, ""},
+	{agent.ErrArrived, api.CodeNotAllowed, ""},
+	{agent.ErrNotUndone, api.CodeNotAllowed, ""},
 	{agent.ErrReversed, api.CodeNotAllowed, ""},
 	{agent.ErrReferred, api.CodeNotAllowed, ""},
 	{agent.ErrNotReversible, api.CodeNotAllowed, ""},
@@ -123,8 +137,8 @@ func (t *till) refusal(ctx context.Context, a act, err error) error {
 		switch {
 		case !errors.Is(err, row.err):
 			continue
-		case row.field == "quantity":
-			return api.Invalid(api.FieldError{Path: a.fieldIn(err.Error(), ".quantity"), Message: withoutLine(err.Error())})
+		case row.field == "quantity" || row.field == "item":
+			return api.Invalid(api.FieldError{Path: a.fieldIn(err.Error(), "."+row.field), Message: withoutLine(err.Error())})
 		case row.field != "":
 			return api.Invalid(api.FieldError{Path: row.field, Message: err.Error()})
 		case row.code == api.CodeNotFound && a.claim != nil:

@@ -62,6 +62,8 @@ func New(config Config) *serve.Server {
 	t.routeOperations(s)
 	t.routeReservations(s)
 	t.routeTasks(s)
+	t.routeTransfers(s)
+	t.routeCounts(s)
 	t.routeReads(s)
 	t.routePage(s)
 	return s

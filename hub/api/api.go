@@ -57,6 +57,7 @@ func Register(s *serve.Server, h Hub) {
 	r.movements(s)
 	r.levels(s)
 	r.journal(s)
+	r.transfers(s)
 	r.fleet(s)
 	r.clusters(s)
 	r.feed(s)

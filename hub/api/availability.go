@@ -90,9 +90,10 @@ func (r routes) line(state *stock.State, item, location, channel string) shapes.
 		return line
 	}
 	level := l.Level(no)
-	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(level.Sellable), Claims: shapes.Of(level.Claims), Unclamped: shapes.Of(level.Available())}
+	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(level.Sellable), Claims: shapes.Of(level.Claims), AheadOfPapers: shapes.Of(l.Ahead(no)),
+		Unclamped: shapes.Of(l.Available(no))}
 	if l.State == stock.Open {
-		line.Quantity = shapes.Of(max(0, level.Available()))
+		line.Quantity = shapes.Of(max(0, l.Available(no)))
 	}
 	return line
 }

@@ -104,6 +104,9 @@ func (r routes) exceptions(ctx context.Context, in *exceptionsInput) (*exception
 		if e.Code == stock.Parked {
 			shape.Line, shape.Item, shape.Movement, shape.Quantity = int64(e.Number), e.Line.Code(), e.Line.Kind.String(), shapes.Of(e.Line.Quantity)
 		}
+		if e.Code == stock.DuplicateArrival || e.Code == stock.AgedTransfer {
+			shape.Item, shape.Quantity, shape.Transfer = e.Line.Code(), shapes.Of(e.Line.Quantity), e.Line.Of
+		}
 		if e.Code == stock.SetAsideMissing || e.Code == stock.AgedClaim {
 			shape.Item, shape.Quantity = e.Line.Item, shapes.Of(e.Line.Quantity)
 			shape.Reservation, shape.ReservationLine = e.Line.Reservation, e.Line.ReservationLine

@@ -186,7 +186,7 @@ func operationRecord(op *stock.Operation, location string, outcomes []stock.Outc
 func lineShape(op *stock.Operation, i int, effects map[int]string) shapes.OperationLine {
 	line := &op.Lines[i]
 	shape := shapes.OperationLine{Kind: line.Kind.String(), Item: line.Code(), Quantity: shapes.Of(line.Quantity), Reservation: line.Reservation,
-		ReservationLine: line.ReservationLine, Reason: line.Reason, ApprovedBy: line.Approved, Of: line.Of, Effect: "applied"}
+		ReservationLine: line.ReservationLine, Reason: line.Reason, ApprovedBy: line.Approved, Of: line.Of, Location: line.Location, Effect: "applied"}
 	if line.Scanned != line.Code() {
 		shape.Scanned = line.Scanned
 	}

@@ -21,6 +21,7 @@ type movementsOutput struct {
 	Status int
 	Body   struct {
 		Document string           `json:"document"`
+		Transfer string           `json:"transfer,omitempty" doc:"Names what the document dispatches: print it on the slip" example:"wms/GRN-2026-001"`
 		Position string           `json:"position" doc:"Where it took effect; repeated, where it first did"`
 		Outcomes []shapes.Outcome `json:"outcomes,omitempty" doc:"Only what did not go plainly"`
 	}
@@ -48,6 +49,9 @@ func (r routes) postMovements(ctx context.Context, in *movementsInput) (*movemen
 		out.Status = 200
 	}
 	out.Body.Document = in.Body.Document
+	if in.Body.Dispatches() {
+		out.Body.Transfer = stock.DocumentTransfer(in.Body.Source, in.Body.Document)
+	}
 	out.Body.Position = positionAt(r.hub.Board().State().Incarnation(), result.At)
 	for _, o := range result.Outcomes {
 		out.Body.Outcomes = append(out.Body.Outcomes, shapes.Outcome{Operation: in.Body.Document, Line: int64(o.Line), Effect: o.Code.String(), Detail: o.Text})
@@ -64,11 +68,11 @@ func documentCommand(ctx context.Context, body *shapes.Movements) (*stock.Docume
 	for _, line := range body.Lines {
 		kind, _ := stock.ParseKind(line.Movement)
 		account, _ := stock.ParseAccount(line.Account)
-		if account == stock.NoAccount && (kind == stock.Adjust || kind == stock.Return) {
+		if account == stock.NoAccount && (kind == stock.Adjust || kind == stock.Return || kind.Transfers()) {
 			account = stock.Sellable
 		}
 		command.Operation.Lines = append(command.Operation.Lines, stock.Line{Kind: kind, Scanned: line.Item, Quantity: line.Quantity.Stock(), Account: account,
-			Reason: line.Reason, Approved: line.ApprovedBy, Of: line.Of})
+			Reason: line.Reason, Approved: line.ApprovedBy, Of: line.Of, Location: line.Other})
 	}
 	if _, err := protocol.EncodeOperation(&command.Operation); err != nil {
 		return nil, shapes.NewProblem(shapes.CodeTooLarge, err.Error()+": split the document")

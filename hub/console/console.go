@@ -226,6 +226,10 @@ func sentence(state *stock.State, e *stock.Exception) string {
 		return fmt.Sprintf("Missing at %s: %s %s of what is set aside (%s). Orders cannot be handed over.", at, e.Line.Quantity, e.Line.Item, e.Text)
 	case stock.AgedClaim:
 		return fmt.Sprintf("Not collected at %s: %s %s of reservation %s, %s.", at, e.Line.Quantity, e.Line.Item, e.Line.Reservation, e.Text)
+	case stock.AgedTransfer:
+		return fmt.Sprintf("Still under way to %s: %s %s, %s. Find the goods, or close the transfer.", at, e.Line.Quantity, e.Line.Item, e.Text)
+	case stock.DuplicateArrival:
+		return fmt.Sprintf("Arrived again at %s: %s %s, %s. They are booked as found.", at, e.Line.Quantity, e.Line.Code(), e.Text)
 	}
 	what := e.Operation.String()
 	if e.Operation.Sequence == 0 {

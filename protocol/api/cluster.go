@@ -80,7 +80,7 @@ type Version struct {
 // Exception is something that waits for a person.
 type Exception struct {
 	ID        string   `json:"id"`
-	Kind      string   `json:"kind" enum:"parked,quarantined,set_aside_missing,aged_claim"`
+	Kind      string   `json:"kind" enum:"parked,quarantined,set_aside_missing,aged_claim,duplicate_arrival,aged_transfer"`
 	Location  string   `json:"location" example:"S014"`
 	Operation string   `json:"operation,omitempty" example:"S014.k3f9.123"`
 	Document  string   `json:"document,omitempty"`
@@ -93,4 +93,5 @@ type Exception struct {
 
 	Reservation     string `json:"reservation,omitempty" doc:"aged_claim: which"`
 	ReservationLine string `json:"reservation_line,omitempty"`
+	Transfer        string `json:"transfer,omitempty" doc:"duplicate_arrival, aged_transfer: which"`
 }

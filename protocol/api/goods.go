@@ -102,18 +102,30 @@ type Movements struct {
 
 // MovementLine is one movement of one item.
 type MovementLine struct {
-	Movement   string   `json:"movement" enum:"sale,return,delivery,damage,repair,write_off,adjust"`
+	Movement   string   `json:"movement" enum:"sale,return,delivery,damage,repair,write_off,adjust,dispatch,arrive"`
 	Item       string   `json:"item" example:"85123A"`
 	Quantity   Quantity `json:"quantity" doc:"Positive; for adjust its sign is its direction" example:"100"`
-	Account    string   `json:"account,omitempty" enum:"sellable,damaged,return_pending" doc:"Where a return goes, or what an adjust corrects; absent: sellable"`
-	Reason     string   `json:"reason,omitempty" doc:"Required but for sale and delivery; opening balances: opening" example:"opening"`
+	Account    string   `json:"account,omitempty" enum:"sellable,damaged,return_pending" doc:"Where a return goes, what an adjust corrects, what a transfer carries; absent: sellable"`
+	Reason     string   `json:"reason,omitempty" doc:"Required but for sale, delivery, dispatch and arrive; opening balances: opening" example:"opening"`
 	ApprovedBy string   `json:"approved_by,omitempty"`
-	Of         string   `json:"of,omitempty" doc:"The sale of a return, the purchase order of a delivery"`
+	Of         string   `json:"of,omitempty" doc:"The sale of a return, the purchase order of a delivery, the transfer of an arrive"`
+	Other      string   `json:"other,omitempty" doc:"The location that a dispatch goes to, or an arrive comes from" example:"S014"`
+}
+
+// Dispatches reports whether the document opens a transfer.
+func (m Movements) Dispatches() bool {
+	for i := range m.Lines {
+		if m.Lines[i].Movement == "dispatch" {
+			return true
+		}
+	}
+	return false
 }
 
 // hubMovement is what one kind of movement asks of its line.
 type hubMovement struct {
 	signed, reasoned bool
+	transfers, named bool // needs the other location; needs the transfer
 	accounts         []string
 }
 
@@ -124,6 +136,8 @@ var hubMovements = map[string]hubMovement{
 	"damage":    {reasoned: true},
 	"repair":    {reasoned: true},
 	"write_off": {reasoned: true},
+	"dispatch":  {transfers: true, accounts: []string{"sellable", "damaged", "return_pending"}},
+	"arrive":    {transfers: true, named: true, accounts: []string{"sellable", "damaged", "return_pending"}},
 	"adjust":    {reasoned: true, signed: true, accounts: []string{"sellable", "damaged", "return_pending"}},
 }
 
@@ -143,11 +157,11 @@ func (m Movements) Validate() []FieldError {
 func (f *faults) movement(i int, l MovementLine) {
 	f.code(at("lines", i, "item"), l.Item)
 	f.optional(f.name, at("lines", i, "approved_by"), l.ApprovedBy)
-	f.optional(f.name, at("lines", i, "of"), l.Of)
 	rule, known := hubMovements[l.Movement]
 	if !known {
-		f.oneOf(at("lines", i, "movement"), l.Movement, "sale", "return", "delivery", "damage", "repair", "write_off", "adjust")
+		f.oneOf(at("lines", i, "movement"), l.Movement, "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "dispatch", "arrive")
 	}
+	f.legs(i, l, rule)
 	if rule.signed || !known {
 		f.signed(at("lines", i, "quantity"), l.Quantity)
 	} else {
@@ -162,5 +176,20 @@ func (f *faults) movement(i int, l MovementLine) {
 		f.add(at("lines", i, "account"), "is not chosen by a "+l.Movement)
 	default:
 		f.oneOf(at("lines", i, "account"), l.Account, rule.accounts...)
+	}
+}
+
+// legs checks what a line refers to: a leg of a transfer names the other location.
+func (f *faults) legs(i int, l MovementLine, rule hubMovement) {
+	if rule.named {
+		f.transferID(at("lines", i, "of"), l.Of)
+	} else {
+		f.optional(f.name, at("lines", i, "of"), l.Of)
+	}
+	switch {
+	case rule.transfers:
+		f.code(at("lines", i, "other"), l.Other)
+	case l.Other != "":
+		f.add(at("lines", i, "other"), "is only of dispatch and arrive")
 	}
 }

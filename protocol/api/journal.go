@@ -23,15 +23,16 @@ type OperationLine struct {
 	ReservationLine string   `json:"reservation_line,omitempty"`
 	Reason          string   `json:"reason,omitempty"`
 	ApprovedBy      string   `json:"approved_by,omitempty"`
-	Of              string   `json:"of,omitempty"`
-	Effect          string   `json:"effect,omitempty" enum:"applied,parked,quarantined,ignored,too_late" doc:"What the hub made of it; absent where it has not said yet"`
+	Of              string   `json:"of,omitempty" doc:"What it refers to: a sale, a purchase order, a task, a transfer"`
+	Location        string   `json:"location,omitempty" doc:"The other end of a transfer" example:"S015"`
+	Effect          string   `json:"effect,omitempty" enum:"applied,parked,quarantined,ignored,too_late,recount" doc:"What the hub made of it; absent where it has not said yet"`
 }
 
 // OperationRecord is one operation in a store's own ledger.
 type OperationRecord struct {
 	ID       string          `json:"id" example:"S014.k3f9.123"`
 	Sequence uint64          `json:"sequence"`
-	Kind     string          `json:"kind" enum:"sale,return,delivery,damage,adjustment,reverse,stage,unstage,pick,cannot_pick,done"`
+	Kind     string          `json:"kind" enum:"sale,return,delivery,damage,adjustment,reverse,stage,unstage,pick,cannot_pick,done,count,dispatch,arrival,close_transfer"`
 	At       time.Time       `json:"at"`
 	Receipt  string          `json:"receipt,omitempty"`
 	Till     string          `json:"till,omitempty"`

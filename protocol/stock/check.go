@@ -44,6 +44,9 @@ func (s *State) Check() error {
 	if err := s.checkSettled(); err != nil {
 		return err
 	}
+	if err := s.checkTransfers(); err != nil {
+		return err
+	}
 	if len(claims) > 0 {
 		return errors.New("an open claim stands at a level that does not exist")
 	}
@@ -105,4 +108,49 @@ func (s *State) checkReservation(no uint32, r *Reservation, claims map[placeKey]
 		}
 	}
 	return nil
+}
+
+// checkTransfers: each stands where its locations say, and what has arrived
+// ahead of papers is what origins hold back.
+func (s *State) checkTransfers() error {
+	ahead := map[placeKey]Quantity{} // looked up only
+	for no, at := range s.transfers.since(0) {
+		t := *at
+		for _, p := range t.Lines {
+			if t.FromKnown && p.Account == Sellable && p.Quantity < 0 {
+				ahead[placeKey{t.From, p.Item}] -= p.Quantity
+			}
+			if !t.Concerns(p.At) || t.Dispatched && p.Quantity <= 0 || !t.Dispatched && p.Quantity >= 0 {
+				return transferFault(t, "stands wrongly in transit")
+			}
+		}
+		for _, p := range t.parties {
+			l := s.LocationAt(p.location)
+			if l == nil {
+				return transferFault(t, "concerns no location")
+			}
+			if n, ok := l.transfers.get(p.slot); !ok || n != no {
+				return transferFault(t, "is not told at "+l.Code)
+			}
+		}
+		if len(t.Lines) == 0 {
+			return transferFault(t, "is open and over at once")
+		}
+	}
+	for l := range s.Locations() {
+		for item, q := range l.ahead.since(0) {
+			if *q != ahead[placeKey{l.No, ItemNo(item)}] {
+				return errors.New(l.Code + " holds back " + q.String() + " for papers that are not late")
+			}
+			delete(ahead, placeKey{l.No, ItemNo(item)})
+		}
+	}
+	if len(ahead) > 0 {
+		return errors.New("goods arrived ahead of papers that nobody holds back for")
+	}
+	return nil
+}
+
+func transferFault(t *Transfer, what string) error {
+	return errors.New("transfer " + t.ID + " " + what)
 }

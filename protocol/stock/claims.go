@@ -63,11 +63,11 @@ func (s *State) place(r *Reservation, i int) {
 	if c.State.Open() {
 		s.link(l, c.Item, c.slot)
 	}
-	s.count(l, c, 1)
+	s.tally(l, c, 1)
 }
 
-// count adds (sign 1) or takes away (-1) an open claim from its level.
-func (s *State) count(l *Location, c *Claim, sign Quantity) {
+// tally adds (sign 1) or takes away (-1) an open claim from its level.
+func (s *State) tally(l *Location, c *Claim, sign Quantity) {
 	if !c.State.Open() {
 		return
 	}
@@ -84,13 +84,13 @@ func (s *State) turn(r *Reservation, i int, to ClaimState) {
 	c := &r.Lines[i]
 	l := s.own(c.Location)
 	l.claims.edit(s.generation, c.slot, s.index)
-	s.count(l, c, -1)
+	s.tally(l, c, -1)
 	if c.State.Open() && !to.Open() {
 		s.unlink(l, c.Item, c.slot)
 		s.endAged(c)
 	}
 	c.State, c.Since = to, s.now
-	s.count(l, c, 1)
+	s.tally(l, c, 1)
 	if to == Confirmed && c.Confirmed == 0 {
 		c.Confirmed = max(s.now, 1)
 		s.watchAge(r, c)
@@ -112,7 +112,7 @@ func (s *State) relocate(r *Reservation, i int, to LocationNo, reason string) {
 	c := &r.Lines[i]
 	l := s.own(c.Location)
 	s.unlink(l, c.Item, c.slot)
-	s.count(l, c, -1)
+	s.tally(l, c, -1)
 	l.claims.edit(s.generation, c.slot, s.index).gone = true
 	stays := make([]Stay, len(c.Left), len(c.Left)+1) // a part split off shares what it was made of
 	copy(stays, c.Left)

@@ -115,6 +115,10 @@ func (s *State) applyFact(l *Location, op *Operation, line *Line) OutcomeCode {
 		s.taskDone(l, op, line)
 		return 0
 	}
+	if line.Kind == CloseTransfer {
+		s.closeTransfer(l, line)
+		return 0
+	}
 	no, ok := s.reservationNo.get(line.Reservation)
 	switch {
 	case ok && line.Kind == CannotPick:

@@ -20,6 +20,8 @@ type (
 		Horizon                                   uint64
 		Rule                                      uint64 // 0: from before levels were settled
 		Totals                                    Totals
+		NextTransfer, NextAged                    uint32
+		NextCount, OldestCount                    uint32
 	}
 	// ItemRow is one catalogue row and the outside accounts of its item.
 	ItemRow struct {
@@ -49,6 +51,11 @@ type (
 		NextTask     uint32
 		TaskHorizon  uint64
 		Changed      uint64
+
+		NextTransfer    uint32
+		TransferHorizon uint64
+		ForgotEpoch     uint32 // place of the newest count that is forgotten; 0: none
+		ForgotSequence  uint64
 	}
 	// LevelRow is one level.
 	LevelRow struct {
@@ -91,6 +98,24 @@ type (
 		At    int64
 		Print uint64 // of what it booked
 	}
+	// TransferRow is one open transfer; Parties are the locations that it
+	// concerns, each with its slot there.
+	TransferRow struct {
+		No       uint32
+		Transfer Transfer
+		Aged     uint32 // number of its exception + 1
+		Parties  []PartyRow
+		Changed  uint64
+	}
+	// PartyRow is one location that a transfer concerns.
+	PartyRow struct{ Location, Slot uint32 }
+	// CountRow is the last count of one level.
+	CountRow struct {
+		No, Location, Item uint32
+		Epoch              uint32 // place among the location's epochs, from 1
+		Sequence           uint64
+		At                 int64
+	}
 	// ExceptionRow is one exception.
 	ExceptionRow struct {
 		No        uint32
@@ -103,8 +128,8 @@ func (s *State) Rows() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		header := HeaderRow{s.index, s.incarnation, s.hash, s.term, s.now, s.closed, uint32(s.nextItem), uint32(s.nextLocation),
 			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException, s.nextConflict, s.oldestConflict, s.termBegan, s.horizon,
-			s.rule, s.totals}
-		_ = yield(header) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.otherRows(yield)
+			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount}
+		_ = yield(header) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.goodsRows(yield) && s.otherRows(yield)
 	}
 }
 
@@ -129,7 +154,8 @@ func (s *State) locationRows(yield func(any) bool) bool {
 	for no, at := range s.locations.since(0) {
 		l := *at
 		row := LocationRow{no, l.LocationFacts, l.Installation, l.Epochs, l.Outcomes, l.CaughtUp, l.heard, l.day, l.opened,
-			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no)}
+			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no),
+			l.nextTransfer, l.transferHorizon, l.forgot.epoch, l.forgot.sequence}
 		if !yield(row) {
 			return false
 		}
@@ -161,6 +187,25 @@ func (s *State) reservationRows(yield func(any) bool) bool {
 			slots[i], aged[i] = r.Lines[i].slot, r.Lines[i].aged
 		}
 		if !yield(ReservationRow{no, *r, slots, aged, s.reservations.changedAt(no)}) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *State) goodsRows(yield func(any) bool) bool {
+	for no, at := range s.transfers.since(0) {
+		t := *at
+		parties := make([]PartyRow, len(t.parties))
+		for i, p := range t.parties {
+			parties[i] = PartyRow{uint32(p.location), p.slot}
+		}
+		if !yield(TransferRow{no, *t, t.aged, parties, s.transfers.changedAt(no)}) {
+			return false
+		}
+	}
+	for no, c := range s.counts.since(0) {
+		if !yield(CountRow{no, uint32(c.location), uint32(c.item), c.place.epoch, c.place.sequence, c.at}) {
 			return false
 		}
 	}

@@ -20,6 +20,7 @@ func (b *Loader) Add(row any) error {
 		s.nextItem, s.nextLocation, s.nextReservation = ItemNo(h.NextItem), LocationNo(h.NextLocation), h.NextReservation
 		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts
 		s.nextConflict, s.oldestConflict, s.termBegan, s.horizon, s.rule, s.totals = h.NextConflict, h.OldestConflict, h.TermBegan, h.Horizon, h.Rule, h.Totals
+		s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount = h.NextTransfer, h.NextAged, h.NextCount, h.OldestCount
 		return nil
 	}
 	if !b.header {
@@ -60,6 +61,10 @@ func (b *Loader) Add(row any) error {
 		}
 		*l.tasks.edit(0, r.No, r.Changed) = r.Task
 		l.openTasks++
+	case TransferRow:
+		return b.transfer(r)
+	case CountRow:
+		return b.count(r)
 	case ConflictRow:
 		if r.No < s.oldestConflict || r.No >= s.nextConflict {
 			return ErrImage
@@ -91,7 +96,11 @@ func (b *Loader) location(r LocationRow) error {
 	}
 	*s.locations.edit(0, r.No, r.Changed) = &Location{LocationFacts: r.Facts, No: LocationNo(r.No), Installation: r.Installation,
 		Epochs: r.Epochs, Outcomes: r.Outcomes, CaughtUp: r.CaughtUp, heard: r.Heard, day: r.Day, opened: r.Opened,
-		nextClaim: r.NextClaim, horizon: r.Horizon, nextTask: r.NextTask, taskHorizon: r.TaskHorizon}
+		nextClaim: r.NextClaim, horizon: r.Horizon, nextTask: r.NextTask, taskHorizon: r.TaskHorizon,
+		nextTransfer: r.NextTransfer, transferHorizon: r.TransferHorizon, forgot: countPlace{r.ForgotEpoch, r.ForgotSequence}}
+	if r.ForgotEpoch > uint32(len(r.Epochs)) {
+		return ErrImage
+	}
 	s.horizon = max(s.horizon, r.Horizon) // an older image has none of its own
 	s.locationNo.put(0, r.Facts.Code, r.No)
 	return nil
@@ -145,6 +154,46 @@ func (b *Loader) reservation(row ReservationRow) error {
 	} else {
 		s.timers.set(timer{r.Deadline, row.No})
 	}
+	return nil
+}
+
+func (b *Loader) transfer(row TransferRow) error {
+	s := &b.state
+	t := row.Transfer
+	t.no, t.aged = row.No, row.Aged
+	if row.No >= s.nextTransfer || t.FromKnown && s.LocationAt(t.From) == nil {
+		return ErrImage
+	}
+	for _, p := range row.Parties {
+		l := s.LocationAt(LocationNo(p.Location))
+		if l == nil || p.Slot >= l.nextTransfer {
+			return ErrImage
+		}
+		t.parties = append(t.parties, party{l.No, p.Slot})
+		*l.transfers.edit(0, p.Slot, row.Changed) = row.No
+	}
+	for i := range t.Lines {
+		p := &t.Lines[i]
+		if p.Item >= s.nextItem {
+			return ErrImage
+		}
+		if t.FromKnown && p.Account == Sellable && p.Quantity < 0 {
+			*s.LocationAt(t.From).ahead.edit(0, uint32(p.Item), row.Changed) -= p.Quantity
+		}
+	}
+	*s.transfers.edit(0, row.No, row.Changed) = &t
+	s.transferNo.put(0, t.ID, row.No)
+	return nil
+}
+
+func (b *Loader) count(row CountRow) error {
+	s := &b.state
+	l := s.LocationAt(LocationNo(row.Location))
+	if l == nil || row.Item >= uint32(s.nextItem) || row.No < s.oldestCount || row.No >= s.nextCount || row.Epoch == 0 || row.Epoch > uint32(len(l.Epochs)) {
+		return ErrImage
+	}
+	*l.counted.edit(0, row.Item, s.index) = row.No + 1
+	*s.counts.edit(0, row.No, s.index) = lastCount{l.No, ItemNo(row.Item), countPlace{row.Epoch, row.Sequence}, row.At}
 	return nil
 }
 

@@ -69,6 +69,14 @@ type Location struct {
 	nextTask    uint32
 	openTasks   int
 	taskHorizon uint64 // last time a task ended
+
+	counted pages[uint32] // by item: number of its last count + 1
+	forgot  countPlace    // the newest count that is no longer remembered
+
+	transfers       pages[uint32]   // by slot: numbers of open transfers from, to or at here
+	nextTransfer    uint32          // slot
+	transferHorizon uint64          // last time one ended
+	ahead           pages[Quantity] // by item: sellable goods that arrived elsewhere before the papers
 }
 
 // unheardAge is the least age told for a location that no tick of this term has

@@ -49,13 +49,18 @@ const (
 	Unstage
 	CannotPick
 	Done // a task of the store
+	Count
+	Dispatch
+	Arrive
+	CloseTransfer // nothing more is to come of it
 	kinds
 )
 
 // Kinds is how many kinds this build knows, NoKind included.
 const Kinds = int(kinds)
 
-var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick", "done"}
+var kindNames = [kinds]string{"", "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "pick", "inspect", "stage", "unstage", "cannot_pick", "done",
+	"count", "dispatch", "arrive", "close_transfer"}
 
 func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
 
@@ -81,12 +86,13 @@ func numberOf(names []string, name string) (int, bool) {
 	return 0, false
 }
 
-// movement is one row of the movement table. Where a side is NoAccount the
+// movement is one row of the movement table. Where one side is NoAccount the
 // writer chose it, within choice, and the line carries it as its Account.
 type movement struct {
 	from, to Account
 	choice   []Account
 	signed   bool // a negative quantity swaps the two sides
+	zero     bool // that nothing moved is worth a line
 	creates  bool // an open catalogue learns an unknown code from it
 }
 
@@ -100,10 +106,21 @@ var movements = [kinds]movement{
 	Adjust:   {from: Variance, choice: []Account{Sellable, Damaged, ReturnPending, InTransit}, signed: true},
 	Pick:     {from: Sellable, to: Customer},
 	Inspect:  {from: ReturnPending, choice: []Account{Sellable, Damaged, Scrap, Supplier}},
+	Count:    {from: Variance, to: Sellable, signed: true, zero: true},
+	Dispatch: {to: InTransit, choice: dispositions}, // in transit at the destination
+	Arrive:   {from: InTransit, choice: dispositions},
 }
 
+// dispositions are the accounts that a transfer takes goods from and brings them to.
+var dispositions = []Account{Sellable, Damaged, ReturnPending}
+
 // Moves reports whether the kind moves goods; the others are facts about claims.
-func (k Kind) Moves() bool { return k < kinds && movements[k].from != NoAccount }
+func (k Kind) Moves() bool {
+	return k < kinds && (movements[k].from != NoAccount || movements[k].to != NoAccount)
+}
+
+// Transfers reports whether goods of the kind are in transit on one side.
+func (k Kind) Transfers() bool { return k == Dispatch || k == Arrive }
 
 // Claims reports whether a line of this kind names a reservation: always for
 // pick and the facts about claims, at will for a sale.
@@ -114,6 +131,9 @@ func (k Kind) Claims() bool { return k == Pick || k == Stage || k == Unstage || 
 func (l *Line) Legs(undone bool) (from, to Account, q Quantity) {
 	m := movements[l.Kind]
 	from, to, q = m.from, m.to, l.Quantity
+	if from == NoAccount {
+		from = l.Account
+	}
 	if to == NoAccount {
 		to = l.Account
 	}

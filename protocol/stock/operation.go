@@ -13,6 +13,7 @@ type Operation struct {
 	Receipt     string // a till's slip
 	Till        string
 	Document    string // delivery note, hub document
+	Source      string // of a document: who speaks; from its place, not from its bytes
 	Correlation string // trace id of the request that wrote it
 	Reverses    string // id of the operation of the same ledger that this undoes
 	Lines       []Line
@@ -21,7 +22,8 @@ type Operation struct {
 }
 
 // Line is one line of an operation. Quantity is in base units and positive,
-// but for adjust, whose sign is its direction.
+// but for adjust and count, whose sign is their direction: a count's is its
+// variance, what was counted less what its writer's view said when it was.
 type Line struct {
 	Kind            Kind
 	Scanned         string // the code as scanned
@@ -31,8 +33,12 @@ type Line struct {
 	Reservation     string
 	ReservationLine string
 	Reason          string
-	Approved        string // who approved it
-	Of              string // what it refers to: the sale of a return, a purchase order, a task
+	Approved        string   // who approved it
+	Of              string   // what it refers to: the sale of a return, a purchase order, a task, a transfer
+	Counted         Quantity // count: all sellable goods, those that are set aside included
+	Expected        Quantity // count: what its writer's view said before the line was written
+	Confirmed       bool     // count: a gain is no goods in transit, somebody looked
+	Location        string   // dispatch: where the goods go; arrive: where they came from
 }
 
 // Code is the item the line is about, as well as its writer knew it.
@@ -63,7 +69,7 @@ func (l *Line) Fault() string {
 	switch {
 	case l.Quantity > MaxQuantity || l.Quantity < -MaxQuantity:
 		return "quantity out of range"
-	case l.Kind.Moves() && (l.Quantity == 0 || l.Quantity < 0 && !m.signed):
+	case l.Kind.Moves() && (l.Quantity == 0 && !m.zero || l.Quantity < 0 && !m.signed):
 		return "quantity must be positive"
 	case !l.Kind.Moves() && l.Quantity < 0:
 		return "quantity must not be negative"
@@ -73,8 +79,23 @@ func (l *Line) Fault() string {
 		return "a " + l.Kind.String() + " names its reservation"
 	case l.Kind == Done && l.Of == "":
 		return "done names its task"
-	case m.from != NoAccount && m.to == NoAccount && !oneOf(m.choice, l.Account):
+	case len(m.choice) > 0 && !oneOf(m.choice, l.Account):
 		return "a " + l.Kind.String() + " cannot use account " + l.Account.String()
+	}
+	return l.goodsFault()
+}
+
+// goodsFault says why a count or a leg of a transfer cannot be in an operation.
+func (l *Line) goodsFault() string {
+	switch {
+	case l.Kind == Count && (l.Counted < 0 || l.Counted > MaxQuantity):
+		return "counted out of range"
+	case l.Kind == Count && (l.Expected > MaxLevel || l.Expected < -MaxLevel):
+		return "expected out of range"
+	case l.Kind.Transfers() && !ValidCode(l.Location):
+		return "a " + l.Kind.String() + " names the other location"
+	case (l.Kind == Arrive || l.Kind == CloseTransfer) && l.Of == "":
+		return l.Kind.String() + " names its transfer"
 	}
 	return ""
 }
@@ -88,7 +109,11 @@ func (o *Operation) FaultOf() string {
 		return "operation has no lines"
 	}
 	for i := range o.Lines {
-		if fault := o.Lines[i].Fault(); fault != "" {
+		fault := o.Lines[i].Fault()
+		if kind := o.Lines[i].Kind; fault == "" && o.Reverses != "" && (kind == Count || kind == Arrive || kind == CloseTransfer) {
+			fault = kind.String() + " cannot be undone"
+		}
+		if fault != "" {
 			return "line " + strconv.Itoa(i+1) + ": " + fault
 		}
 	}

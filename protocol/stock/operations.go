@@ -20,18 +20,24 @@ type OutcomeCode uint8
 
 // Outcomes.
 const (
-	Parked          OutcomeCode = 1 + iota // nobody knows the item yet
-	Quarantined                            // kept with its bytes, without effect
-	Service                                // not stock: recorded, without effect
-	TooLate                                // the claim had ended: put the goods back
-	LatePick                               // goods left for a claim that had ended
-	PickedTwice                            // goods left again for a claim already fulfilled
-	NotConfirmed                           // set aside before an order stood behind it
-	SetAsideMissing                        // exception only: less there than is set aside
-	AgedClaim                              // exception only: nobody collects it
+	Parked           OutcomeCode = 1 + iota // nobody knows the item yet
+	Quarantined                             // kept with its bytes, without effect
+	Service                                 // not stock: recorded, without effect
+	TooLate                                 // the claim had ended: put the goods back
+	LatePick                                // goods left for a claim that had ended
+	PickedTwice                             // goods left again for a claim already fulfilled
+	NotConfirmed                            // set aside before an order stood behind it
+	SetAsideMissing                         // exception only: less there than is set aside
+	AgedClaim                               // exception only: nobody collects it
+	RecountNeeded                           // a count that moved nothing: the store counts again
+	UnknownLocation                         // goods left for a place that nobody knows: in transit where they left
+	DuplicateArrival                        // goods arrived of a transfer that is over
+	Untracked                               // a transfer too many or too large: booked as though it was closed
+	AgedTransfer                            // exception only: nothing more arrives
 )
 
-var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed", "set_aside_missing", "aged_claim"}
+var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed", "set_aside_missing", "aged_claim",
+	"recount", "unknown_location", "duplicate_arrival", "untracked", "aged_transfer"}
 
 func (c OutcomeCode) String() string { return nameOf(outcomeNames, int(c)) }
 
@@ -142,6 +148,7 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 			s.outcome(l, op, Outcome{Line: i + 1, Code: code, Text: line.Code()}, result)
 		}
 	}
+	s.endTransfers(op)
 	s.settle(causeOf(op, ByOperation))
 }
 
@@ -149,8 +156,16 @@ func (s *State) faultAt(l *Location, op *Operation) string {
 	if fault := op.FaultOf(); fault != "" {
 		return fault
 	}
+	if l.forgot.epoch > 0 && l.before(op, l.forgot) {
+		return "written before a count that is no longer remembered"
+	}
 	for i := range op.Lines {
-		if no, ok := s.named(&op.Lines[i]); ok && !s.fits(l, no) {
+		no, ok := s.named(&op.Lines[i])
+		if !ok {
+			continue
+		}
+		to, elsewhere := s.Location(op.Lines[i].Location)
+		if !s.fits(l, no) || elsewhere && !s.fits(to, no) {
 			return "level out of range"
 		}
 	}
@@ -168,8 +183,14 @@ func (s *State) applyMovement(l *Location, op *Operation, i int) OutcomeCode {
 	if !s.Item(no).Stocked {
 		return Service
 	}
+	switch {
+	case line.Kind == Count:
+		return s.count(l, op, line, no)
+	case line.Kind.Transfers():
+		return s.transfer(l, op, i, no)
+	}
 	from, to, q := line.Legs(op.Reverses != "")
-	s.move(l, no, from, to, q)
+	s.move(l, no, s.standing(l, op, no, from), s.standing(l, op, no, to), q)
 	if line.Reservation == "" || op.Reverses != "" || line.Kind != Pick && line.Kind != Sale {
 		return 0
 	}
@@ -217,7 +238,10 @@ func (d *Document) print() uint64 {
 	for i := range d.Operation.Lines {
 		line := &d.Operation.Lines[i]
 		h = mix(mix(mix(h, uint64(line.Kind)), uint64(line.Quantity)), uint64(line.Account))
-		text(line.Scanned, line.Reason, line.Approved, line.Of, line.Reservation, line.ReservationLine)
+		text(line.Scanned, line.Reason, line.Approved, line.Of, line.Reservation, line.ReservationLine, line.Location)
+		if line.Location != "" {
+			text(line.Location)
+		}
 	}
 	return max(h, 1)
 }
@@ -242,6 +266,7 @@ func (s *State) applyDocument(d *Document) Result {
 		return Result{Code: Invalid, Text: fault}
 	}
 	l = s.own(l.No)
+	d.Operation.Source = d.Source
 	result := Result{Code: Accepted, At: s.index}
 	for i := range d.Operation.Lines {
 		line := &d.Operation.Lines[i]
@@ -252,6 +277,7 @@ func (s *State) applyDocument(d *Document) Result {
 			s.outcome(l, &d.Operation, Outcome{Line: i + 1, Code: code, Text: line.Code()}, &result)
 		}
 	}
+	s.endTransfers(&d.Operation)
 	s.settle(causeOf(&d.Operation, ByDocument))
 	s.documentNo.put(s.generation, key, s.nextDocument)
 	*s.documents.edit(s.generation, s.nextDocument, s.index) = documentRow{key, s.index, s.now, d.print()}
@@ -261,11 +287,16 @@ func (s *State) applyDocument(d *Document) Result {
 }
 
 // fault says why the document cannot be booked; claims are the business of a
-// store's own operations.
+// store's own operations, and who counts without a view of its own adjusts.
 func (d *Document) fault(s *State, l *Location) string {
 	for i := range d.Operation.Lines {
-		if kind := d.Operation.Lines[i].Kind; kind < kinds && !kind.Moves() {
+		if kind := d.Operation.Lines[i].Kind; kind < kinds && (!kind.Moves() || kind == Count) {
 			return "line " + strconv.Itoa(i+1) + ": a document cannot " + kind.String()
+		}
+	}
+	for i := range d.Operation.Lines {
+		if d.Operation.Lines[i].Kind == Dispatch && len(d.Source)+len(d.Operation.Document) >= maxTransferID/3 {
+			return "line " + strconv.Itoa(i+1) + ": source and document are too long to name a transfer"
 		}
 	}
 	return s.faultAt(l, &d.Operation)

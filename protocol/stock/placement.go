@@ -47,7 +47,7 @@ func (p *placing) free(at LocationNo, item ItemNo) Quantity {
 	if l.State != Open {
 		return 0
 	}
-	return max(0, l.Level(item).Available()-p.taken[placeKey{at, item}])
+	return max(0, l.Available(item)-p.taken[placeKey{at, item}])
 }
 
 func (s *State) reserve(c *Reserve) Result {

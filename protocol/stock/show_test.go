@@ -73,6 +73,8 @@ func (w *world) show(words []string) []string {
 		return w.showExceptions()
 	case "conflicts":
 		return w.showConflicts()
+	case "transfers":
+		return w.showTransfers()
 	case "totals":
 		t := w.state.Totals()
 		return []string{fmt.Sprintf("%d claims gave way: %d moved, %d short; lost carts %s, oversold %s; %d late picks, %d picked twice",
@@ -81,7 +83,7 @@ func (w *world) show(words []string) []string {
 		return []string{fmt.Sprintf("%d ms of hub time", w.state.Now())}
 	case "outside":
 		return w.showOutside(words[1])
-	case "outcomes", "epochs", "age", "claims", "tasks":
+	case "outcomes", "epochs", "age", "claims", "tasks", "told":
 		l, ok := w.state.Location(words[1])
 		if !ok {
 			return []string{"no location " + words[1]}
@@ -115,8 +117,8 @@ func (w *world) showLevel(location, item string) []string {
 			text += ", " + names[i] + " " + q.String()
 		}
 	}
-	if v.Claims != 0 {
-		text += ", available " + v.Available().String()
+	if v.Claims != 0 || l.Ahead(no) != 0 {
+		text += ", available " + l.Available(no).String()
 	}
 	return []string{text}
 }
@@ -150,11 +152,31 @@ func (w *world) showExceptions() (lines []string) {
 				claim = " of " + e.Line.Reservation + " line " + e.Line.ReservationLine
 			}
 			lines = append(lines, fmt.Sprintf("%s: %s %s at %s%s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, claim, e.Text))
+		} else if e.Code == stock.AgedTransfer || e.Code == stock.DuplicateArrival {
+			lines = append(lines, fmt.Sprintf("%s: %s %s at %s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, e.Text))
 		} else if e.Code == stock.Parked {
 			lines = append(lines, fmt.Sprintf("parked: %s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code()))
 		} else {
 			lines = append(lines, fmt.Sprintf("quarantined: %s, %s, %d bytes kept", from, e.Text, len(e.Raw)))
 		}
+	}
+	return lines
+}
+
+func (w *world) showTransfers() (lines []string) {
+	for _, t := range w.state.TransfersFrom(0) {
+		lines = append(lines, w.transferLines(t)...)
+	}
+	return lines
+}
+
+func (w *world) transferLines(t *stock.Transfer) (lines []string) {
+	for _, line := range w.state.StoreTransfers(t) {
+		text := fmt.Sprintf("%s from %s: %s %s %s in transit at %s", line.ID, line.From, line.Quantity, line.Item, line.Account, line.At)
+		if !line.Dispatched {
+			text += ", papers to come"
+		}
+		lines = append(lines, text)
 	}
 	return lines
 }
@@ -215,6 +237,10 @@ func (w *world) showLocation(l *stock.Location, what string) (lines []string) {
 				text = fmt.Sprintf("%s line %s: gone", r.ID, at.Line)
 			}
 			lines = append(lines, text)
+		}
+	case "told":
+		for t := range w.state.TransfersSince(l, 0) {
+			lines = append(lines, w.transferLines(t)...)
 		}
 	case "tasks":
 		for t := range l.TasksSince(0) {

@@ -40,7 +40,7 @@ type Entry struct {
 }
 
 // Command is one of *Found, *Tick, *Batch, *Document, *Reserve, *Step,
-// *PutItems, *PutLocations, *AssignWriter, *Echoes.
+// *PutItems, *PutLocations, *AssignWriter, *Echoes, *EndTransfer.
 type Command any
 
 // Found gives a new cluster its incarnation. Later ones are ignored.
@@ -90,6 +90,14 @@ type State struct {
 	oldestConflict, nextConflict uint32
 	totals                       Totals
 
+	transfers    pages[*Transfer]
+	transferNo   trie
+	nextTransfer uint32
+	nextAged     uint32 // transfers before it are aged or over
+
+	counts                 pages[lastCount]
+	oldestCount, nextCount uint32
+
 	timers  timers
 	touched []placeKey // levels to settle; empty between commands
 }
@@ -135,6 +143,8 @@ func (s *State) apply(command Command) Result {
 		return s.assignWriter(c)
 	case *Echoes:
 		return s.echoes(c)
+	case *EndTransfer:
+		return s.endTransfer(c)
 	case *Found:
 		if s.incarnation != 0 {
 			return Result{Code: Repeated}
@@ -175,9 +185,10 @@ func (s *State) Term() uint64 { return s.term }
 func (s *State) Horizon() uint64 { return s.horizon }
 
 // Sizes counts what the state holds, for metrics and pages.
-type Sizes struct{ Items, Locations, Reservations, Documents, Exceptions, Conflicts int }
+type Sizes struct{ Items, Locations, Reservations, Documents, Exceptions, Conflicts, Transfers int }
 
 // Sizes counts what the state holds.
 func (s *State) Sizes() Sizes {
-	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, s.openExceptions, int(s.nextConflict - s.oldestConflict)}
+	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, s.openExceptions, int(s.nextConflict - s.oldestConflict),
+		s.transferNo.size}
 }

@@ -22,7 +22,7 @@ func (k TaskKind) String() string { return nameOf(taskKinds, int(k)) }
 type Task struct {
 	Kind        TaskKind
 	Item        string
-	Quantity    Quantity // put back: how many; recount: how many were not found
+	Quantity    Quantity // put back: how many; recount: how many were not found, or how far a count was off
 	Reservation string   // what it came from
 	Line        string
 	Order       string
@@ -73,10 +73,25 @@ func (s *State) taskDone(l *Location, op *Operation, line *Line) {
 	if _, open := l.tasks.get(n); err != nil || !open || op.Incarnation != s.incarnation {
 		return
 	}
+	s.endTask(l, n)
+}
+
+// endTask drops a task from the location's rows.
+func (s *State) endTask(l *Location, n uint32) {
 	l.tasks.clear(s.generation, n)
 	l.openTasks--
 	l.taskHorizon = s.index
-	s.note(uint64(l.No), id)
+	s.note(uint64(l.No), uint64(n)+1)
+}
+
+// endRecount ends what a count has answered.
+func (s *State) endRecount(l *Location, item string) {
+	for n, t := range l.tasks.since(0) {
+		if t.Kind == Recount && t.Item == item {
+			s.endTask(l, n)
+			return
+		}
+	}
 }
 
 // TasksSince yields the open tasks of a location that are newer than index.

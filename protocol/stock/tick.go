@@ -50,6 +50,8 @@ func (s *State) tick(c *Tick) Result {
 	}
 	s.forgetDocuments()
 	s.forgetConflicts()
+	s.forgetCounts()
+	s.ageTransfers()
 	return Result{Code: Accepted}
 }
 

@@ -24,6 +24,8 @@ type StoreLevel struct {
 // store has done since, the pending operations, folded by the movement table.
 // It is owned by the agent's loop.
 type View struct {
+	Here string // the store's own location
+
 	items   map[string]Item
 	aliases map[string]Alias // by scanned code; Code is the item's
 	base    map[string]Level
@@ -33,6 +35,11 @@ type View struct {
 	facts   map[claimKey][]claimFact
 	tasks   map[uint32]StoreTask
 	done    map[uint32]int // pending operations that say so
+
+	transfers map[string][]StoreTransfer         // lines of open ones, by id
+	arriving  map[string]map[arrivalKey]Quantity // pending arrivals, by item
+	closing   map[string]int                     // pending operations that close a transfer
+	counting  map[string]int                     // pending counts, by item
 }
 
 type claimKey struct{ reservation, line string }
@@ -52,7 +59,8 @@ type claimFact struct {
 // NewView is an empty view.
 func NewView() *View {
 	return &View{items: map[string]Item{}, aliases: map[string]Alias{}, base: map[string]Level{}, claims: map[claimKey]StoreClaim{},
-		byID: map[string][]claimKey{}, pending: map[string]delta{}, facts: map[claimKey][]claimFact{}, tasks: map[uint32]StoreTask{}, done: map[uint32]int{}}
+		byID: map[string][]claimKey{}, pending: map[string]delta{}, facts: map[claimKey][]claimFact{}, tasks: map[uint32]StoreTask{}, done: map[uint32]int{},
+		transfers: map[string][]StoreTransfer{}, arriving: map[string]map[arrivalKey]Quantity{}, closing: map[string]int{}, counting: map[string]int{}}
 }
 
 // SetItem takes a catalogue row from the hub.
@@ -99,11 +107,12 @@ func (v *View) dropClaim(key claimKey) {
 	}
 }
 
-// Rebase forgets what an earlier incarnation of the hub said of levels, claims
-// and tasks; the catalogue stays until the new one speaks.
+// Rebase forgets what an earlier incarnation of the hub said of levels, claims,
+// tasks and transfers; the catalogue stays until the new one speaks.
 func (v *View) Rebase() {
 	v.base, v.claims, v.byID = map[string]Level{}, map[claimKey]StoreClaim{}, map[string][]claimKey{}
 	v.DropTasks()
+	v.DropTransfers()
 }
 
 // DropClaims forgets all claims: a round that starts over follows.
@@ -135,6 +144,8 @@ func (v *View) Level(item string) Level {
 	b, p := v.base[item], v.pending[item].level
 	if v.service(item) {
 		p = Level{}
+	} else {
+		p.InTransit += v.transit(item)
 	}
 	return Level{b.Sellable + p.Sellable, b.Damaged + p.Damaged, b.ReturnPending + p.ReturnPending, b.InTransit + p.InTransit,
 		max(0, b.Claims+p.Claims), max(0, b.Staged+p.Staged)}
@@ -171,10 +182,17 @@ func (v *View) fold(op *Operation, sign Quantity) {
 		if line.Kind.Moves() && (line.Item != "" || movements[line.Kind].creates) { // else it is parked: without effect
 			from, to, q := line.Legs(op.Reverses != "")
 			d := v.pending[line.Code()]
+			if line.Kind.Transfers() { // where goods are in transit is asked when a level is read
+				from, to = outOfTransit(from), outOfTransit(to)
+			}
 			d.level.book(from, -sign*q)
 			d.level.book(to, sign*q)
 			d.lines += int(sign)
 			v.setPending(line.Code(), d)
+			v.foldGoods(op, line, sign)
+		}
+		if line.Kind == CloseTransfer {
+			add(v.closing, line.Of, int(sign))
 		}
 		if line.Kind == Done {
 			v.foldDone(line, int(sign))

@@ -31,14 +31,20 @@ func parseTask(id string) uint32 {
 // Task finds an open task by its id.
 func (v *View) Task(id string) (StoreTask, bool) {
 	t, ok := v.tasks[parseTask(id)]
-	return t, ok && v.done[t.ID] == 0
+	return t, ok && !v.hidden(t)
+}
+
+// hidden reports whether something pending has done a task: a count answers a
+// recount, as far as the store knows.
+func (v *View) hidden(t StoreTask) bool {
+	return v.done[t.ID] != 0 || t.Kind == Recount && v.counting[t.Item] > 0
 }
 
 // Tasks are the open tasks that nothing pending has done, oldest first.
 func (v *View) Tasks() []StoreTask {
 	var tasks []StoreTask
-	for id, t := range v.tasks {
-		if v.done[id] == 0 {
+	for _, t := range v.tasks {
+		if !v.hidden(t) {
 			tasks = append(tasks, t)
 		}
 	}

@@ -45,6 +45,14 @@ func (s *till) round(n int) {
 	for no, level := range l.LevelsSince(s.base) {
 		s.view.SetLevel(stock.StoreLevel{Item: s.state.Item(no).Code, Level: level})
 	}
+	transfersSince := s.base
+	if s.base < l.TransfersHorizon() {
+		transfersSince = 0
+		s.view.DropTransfers()
+	}
+	for t := range s.state.TransfersSince(l, transfersSince) {
+		s.view.SetTransfers(s.state.StoreTransfers(t))
+	}
 	for r, at := range s.state.ClaimsSince(l, s.base) {
 		s.view.SetClaim(stock.StoreClaim{Reservation: r.ID, Line: at.Line, Item: s.state.Item(at.Item).Code, Quantity: at.Quantity, State: at.State, Gone: at.Gone})
 	}
@@ -53,6 +61,7 @@ func (s *till) round(n int) {
 
 func newTill(t rapid.TB) *till {
 	s := &till{world: newWorld(t), view: stock.NewView()}
+	s.view.Here = "S1"
 	s.run([]string{"location", "S1"})
 	s.run([]string{"writer", "S1", "pc1"})
 	s.run([]string{"offline", "S1"})
@@ -72,6 +81,10 @@ func TestViewTellsWhatTheHubWillSay(t *testing.T) {
 		next := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "next") }
 		s := newTill(t)
 		s.run([]string{"items", "HEART", ",", "STAR", ",", "POST", "service"})
+		s.run([]string{"location", "W1"})
+		for i, code := range []string{"HEART", "STAR", "HEART"} { // goods under way before the story begins
+			s.run([]string{"document", "wms", "D" + itoa(i), "W1", "dispatches", "2", code, "to", "S1"})
+		}
 		s.round(0)
 		codes := []string{"HEART", "STAR", "POST"}
 		var promised []stock.Level // by item, after each operation
@@ -87,6 +100,9 @@ func TestViewTellsWhatTheHubWillSay(t *testing.T) {
 			}
 			if next(5) == 0 {
 				op.Reverses = "S1.e1.1"
+			}
+			if next(3) == 0 {
+				op = s.carries(next)
 			}
 			s.record(op)
 		}
@@ -197,4 +213,32 @@ func TestViewStartsOver(t *testing.T) {
 	if _, _, ok := s.view.Resolve("HEART"); !ok {
 		t.Error("the catalogue stays until the new one speaks")
 	}
+}
+
+// carries is a count, or a leg of a transfer that nobody else touches.
+func (s *till) carries(next choices) stock.Operation {
+	code := one(next, []string{"HEART", "STAR"})
+	line := stock.Line{Scanned: code, Item: code, Quantity: stock.Quantity(1+next(8)) * 250, Account: one(next, []stock.Account{stock.Sellable, stock.Damaged}), Location: "W1"}
+	written := len(s.store("S1").ledger().operations)
+	switch next(6) {
+	case 0, 1:
+		line = stock.Line{Kind: stock.Count, Scanned: code, Item: code, Counted: line.Quantity, Expected: s.view.Level(code).Sellable, Confirmed: true}
+		line.Quantity = line.Counted - line.Expected
+	case 2, 3:
+		line.Kind = stock.Dispatch
+	case 4:
+		line.Kind, line.Of = stock.Arrive, one(next, []string{"wms/D0", "wms/D1", "wms/D2"})
+		if len(s.view.Transfer(line.Of)) == 0 { // over: nobody here can know that it was
+			line.Of = "X1.e1." + itoa(written+1)
+		}
+	case 5:
+		// Home again, whatever became of the dispatch.
+		if line.Kind = stock.Dispatch; written > 0 {
+			line.Kind, line.Of, line.Location = stock.Arrive, "S1.e1."+itoa(1+next(written)), "S1"
+		}
+	}
+	if lines := s.view.Transfer(line.Of); next(6) == 0 && len(lines) > 0 && line.Location == "W1" {
+		line = stock.Line{Kind: stock.CloseTransfer, Of: line.Of}
+	}
+	return stock.Operation{Lines: []stock.Line{line}}
 }

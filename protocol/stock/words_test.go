@@ -44,6 +44,7 @@ func init() {
 		"one-tick":  (*world).oneTick,
 		"show":      (*world).show,
 		"echoes":    (*world).echoes,
+		"end":       func(w *world, a []string) []string { return w.one(&stock.EndTransfer{ID: a[0]}) },
 		"epoch":     func(w *world, a []string) []string { w.store(a[0]).epoch = a[1]; return nil },
 		"pc":        func(w *world, a []string) []string { w.store(a[0]).installation = a[1]; return nil },
 		"offline":   func(w *world, a []string) []string { w.store(a[0]).offline = true; return nil },
@@ -295,10 +296,13 @@ func (w *world) storeWords(location string, words []string) []string {
 
 var verbs = map[string]stock.Kind{"sells": stock.Sale, "returns": stock.Return, "receives": stock.Delivery, "damages": stock.Damage,
 	"repairs": stock.Repair, "writes-off": stock.WriteOff, "adjusts": stock.Adjust, "picks": stock.Pick, "inspects": stock.Inspect,
-	"stages": stock.Stage, "unstages": stock.Unstage, "cannot-pick": stock.CannotPick, "does": stock.Done, "invents": 99}
+	"stages": stock.Stage, "unstages": stock.Unstage, "cannot-pick": stock.CannotPick, "does": stock.Done,
+	"counts": stock.Count, "dispatches": stock.Dispatch, "arrives": stock.Arrive, "closes": stock.CloseTransfer, "invents": 99}
 
 // operation reads VERB QUANTITY ITEM [ACCOUNT] [as ITEM] [for RESERVATION [line LINE]], or
-// VERB RESERVATION [line LINE] [quantity Q] [item ITEM], or does TASK, or undoing OPERATION VERB...
+// VERB RESERVATION [line LINE] [quantity Q] [item ITEM], or does TASK, or closes TRANSFER, or undoing OPERATION VERB...,
+// or counts QUANTITY ITEM expecting QUANTITY [seeing QUANTITY] [confirmed],
+// or dispatches QUANTITY ITEM to LOCATION [ACCOUNT], or arrives QUANTITY ITEM of TRANSFER from LOCATION [ACCOUNT]
 func (w *world) operation(words []string) (op stock.Operation) {
 	if words[0] == "undoing" {
 		op.Reverses, words = words[1], words[2:]
@@ -310,7 +314,7 @@ func (w *world) operation(words []string) (op stock.Operation) {
 		}
 		line := stock.Line{Kind: kind, ReservationLine: after(c, "line")}
 		switch kind {
-		case stock.Done:
+		case stock.Done, stock.CloseTransfer:
 			line.Of = c[1]
 		case stock.Stage, stock.Unstage, stock.CannotPick:
 			line.Reservation, line.Item = c[1], after(c, "item")
@@ -321,6 +325,9 @@ func (w *world) operation(words []string) (op stock.Operation) {
 			line.Quantity, line.Scanned = w.quantity(c[1]), strings.TrimSuffix(strings.TrimPrefix(c[2], `"`), `"`)
 			line.Reservation, line.Item = after(c, "for"), after(c, "as")
 			w.choose(&line, c[3:])
+			if kind == stock.Count {
+				w.counted(&line, c[3:])
+			}
 		}
 		op.Lines = append(op.Lines, line)
 	}
@@ -329,8 +336,13 @@ func (w *world) operation(words []string) (op stock.Operation) {
 
 // choose sets the account that the movement table leaves to the writer.
 func (w *world) choose(line *stock.Line, words []string) {
-	if line.Kind == stock.Adjust {
+	switch line.Kind {
+	case stock.Adjust:
 		line.Account = stock.Sellable
+	case stock.Dispatch:
+		line.Account, line.Location = stock.Sellable, after(words, "to")
+	case stock.Arrive:
+		line.Account, line.Location, line.Of = stock.Sellable, after(words, "from"), after(words, "of")
 	}
 	for _, word := range words {
 		if account, ok := stock.ParseAccount(word); ok {
@@ -340,4 +352,15 @@ func (w *world) choose(line *stock.Line, words []string) {
 	if slices.Contains(words, "opening") {
 		line.Reason = "opening"
 	}
+}
+
+// counted is a count by a store whose view said what it expects, or, when its
+// goods were counted, what it saw.
+func (w *world) counted(line *stock.Line, words []string) {
+	line.Counted, line.Expected = line.Quantity, w.quantity(after(words, "expecting"))
+	seen := line.Expected
+	if word := after(words, "seeing"); word != "" {
+		seen = w.quantity(word)
+	}
+	line.Quantity, line.Confirmed = line.Counted-seen, slices.Contains(words, "confirmed")
 }

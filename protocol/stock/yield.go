@@ -148,7 +148,7 @@ func (s *State) elsewhere(c *Claim) (LocationNo, bool) {
 		return 0, false
 	}
 	for _, at := range c.Candidates {
-		if l := s.LocationAt(at); l.State == Open && !c.wasAt(at) && l.Level(c.Item).Available() >= c.Quantity {
+		if l := s.LocationAt(at); l.State == Open && !c.wasAt(at) && l.Available(c.Item) >= c.Quantity {
 			return at, true
 		}
 	}

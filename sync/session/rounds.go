@@ -42,6 +42,7 @@ func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 	r.whole.Claims = append(r.whole.Claims, part.Claims...)
 	r.whole.Outcomes = append(r.whole.Outcomes, part.Outcomes...)
 	r.whole.Tasks = append(r.whole.Tasks, part.Tasks...)
+	r.whole.Transfers = append(r.whole.Transfers, part.Transfers...)
 	if !part.Last {
 		return nil, nil
 	}
@@ -56,5 +57,5 @@ func (r *rounds) begin(part *protocol.Round) {
 }
 
 func count(r *protocol.Round) int {
-	return len(r.Items) + len(r.Levels) + len(r.Claims) + len(r.Outcomes) + len(r.Tasks)
+	return len(r.Items) + len(r.Levels) + len(r.Claims) + len(r.Outcomes) + len(r.Tasks) + len(r.Transfers)
 }

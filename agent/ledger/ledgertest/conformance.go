@@ -169,7 +169,10 @@ func kept(index uint64, through protocol.Position) ledger.Kept {
 		Levels: []stock.StoreLevel{{Item: "A", Level: stock.Level{Sellable: stock.Quantity(index), Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
 		Claims: []stock.StoreClaim{{Reservation: "r1", Line: "1", Channel: "web", Order: "O", Item: "A", Quantity: 5, State: stock.Confirmed}},
 		Tasks: []stock.StoreTask{{ID: 3, Task: stock.Task{Kind: stock.PutBack, Item: "A", Quantity: 2, Reservation: "r0", Line: "1.1", Order: "O", At: 9, Index: 39}},
-			{ID: 4, Task: stock.Task{Kind: stock.Recount, Item: "A", Quantity: 1}}}}
+			{ID: 4, Task: stock.Task{Kind: stock.Recount, Item: "A", Quantity: 1}}},
+		Transfers: []stock.StoreTransfer{{ID: "S1.e.4", From: "S1", Dispatched: true, Since: 11, At: "S2", Item: "A", Account: stock.Damaged, Quantity: 3},
+			{ID: "S1.e.4", From: "S1", Dispatched: true, Since: 11, At: "S2", Item: "A", Account: stock.Sellable, Quantity: 1},
+			{ID: "S9.e.1", Since: 12, At: "S2", Item: "A", Account: stock.Sellable, Quantity: -4}}}
 }
 
 // loaded is what a ledger kept, as text.
@@ -179,7 +182,7 @@ func loaded(t *testing.T, l ledger.Ledger) string {
 	err := l.Load(ledger.Visitor{Item: func(i stock.Item) { text += fmt.Sprintf("item %+v\n", i) },
 		Level: func(v stock.StoreLevel) { text += fmt.Sprintf("level %+v\n", v) },
 		Claim: func(c stock.StoreClaim) { text += fmt.Sprintf("claim %+v\n", c) },
-		Task:  func(v stock.StoreTask) { text += fmt.Sprintf("task %+v\n", v) }})
+		Task:  func(v stock.StoreTask) { text += fmt.Sprintf("task %+v\n", v) }, Transfer: func(v stock.StoreTransfer) { text += fmt.Sprintf("transfer %+v\n", v) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,22 +212,22 @@ func rounds(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	equal(t, "operation 3 is settled", pending.Settled, false)
 
 	ended := ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 41}, Through: through,
-		Claims: []stock.StoreClaim{{Reservation: "r1", Line: "1", State: stock.Fulfilled}}}
+		Claims: []stock.StoreClaim{{Reservation: "r1", Line: "1", State: stock.Fulfilled}}, Transfers: k.Transfers[1:2]}
 	if err := l.Keep(ended); err != nil {
 		t.Fatal(err)
 	}
 	l = again()
 	text := loaded(t, l)
-	if len(text) >= len(want) || strings.Count(text, "task ") != 2 {
-		t.Fatalf("an ended claim stayed, or a task went:\n%s", text)
+	if len(text) >= len(want) || strings.Count(text, "task ") != 2 || strings.Count(text, "transfer ") != 2 {
+		t.Fatalf("an ended claim or a line of a transfer stayed, or a task went:\n%s", text)
 	}
 	// Where a task ended, the round brings all that are open.
 	renewed := ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 42}, Through: through, Renew: true, Tasks: k.Tasks[1:]}
 	if err := l.Keep(renewed); err != nil {
 		t.Fatal(err)
 	}
-	if text := loaded(t, again()); strings.Count(text, "task ") != 1 || !strings.Contains(text, "{ID:4 ") {
-		t.Fatalf("tasks did not start over:\n%s", text)
+	if text := loaded(t, again()); strings.Count(text, "task ") != 1 || !strings.Contains(text, "{ID:4 ") || strings.Contains(text, "transfer ") {
+		t.Fatalf("tasks and transfers did not start over:\n%s", text)
 	}
 }
 
