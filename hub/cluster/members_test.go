@@ -280,28 +280,33 @@ func (m *marking) Mark() (uint64, uint64) {
 	return seen.Index, hash
 }
 
+// marked opens the nodes again with such machines, and tells why each stopped.
+func (m *members) marked(t *testing.T) ([]*marking, []atomic.Pointer[error]) {
+	t.Helper()
+	put(t, m.leader(t, 0, 1, 2), 0, 5)
+	machines, causes := make([]*marking, 3), make([]atomic.Pointer[error], 3)
+	for i := range m.nodes {
+		shut(t, m.nodes[i])
+	}
+	for i := range m.nodes {
+		machines[i] = &marking{Tally: clustertest.NewTally()}
+		config := m.configs[i]
+		config.Machine, config.Fatal = machines[i], func(err error) { causes[i].Store(&err) }
+		node, err := cluster.Open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.nodes[i] = node
+		t.Cleanup(func() { _ = node.Close() })
+	}
+	return machines, causes
+}
+
 func TestANodeWhoseStateDiffersStopsAndTheOthersGoOn(t *testing.T) {
 	for _, wrong := range []string{"follower", "leader"} {
 		t.Run(wrong, func(t *testing.T) {
 			m := listed(t, 3)
-			machines := make([]*marking, 3)
-			causes := make([]atomic.Pointer[error], 3)
-			m.leader(t, 0, 1, 2)
-			put(t, m.nodes[0], 0, 5)
-			for i := range m.nodes {
-				shut(t, m.nodes[i])
-			}
-			for i := range m.nodes {
-				machines[i] = &marking{Tally: clustertest.NewTally()}
-				config := m.configs[i]
-				config.Machine, config.Fatal = machines[i], func(err error) { causes[i].Store(&err) }
-				node, err := cluster.Open(config)
-				if err != nil {
-					t.Fatal(err)
-				}
-				m.nodes[i] = node
-				t.Cleanup(func() { _ = node.Close() })
-			}
+			machines, causes := m.marked(t)
 			leader := m.leader(t, 0, 1, 2)
 			at := slices.IndexFunc(m.nodes, func(n *cluster.Raft) bool { return (n == leader) == (wrong == "leader") })
 			machines[at].wrong.Store(true)
@@ -319,5 +324,28 @@ func TestANodeWhoseStateDiffersStopsAndTheOthersGoOn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A node that is gone has no voice: what it agreed to before counts for nobody, or
+// two that differ would both go on.
+func TestOfTwoNodesThatDifferOneStops(t *testing.T) {
+	m := listed(t, 3)
+	machines, causes := m.marked(t)
+	leader := m.leader(t, 0, 1, 2)
+	at := slices.Index(m.nodes, leader)
+	put(t, leader, 0, 3)
+	agreed := func(node *cluster.Raft) bool { // all three have been compared at the newest mark
+		index := machines[0].Seen().Index
+		return !slices.ContainsFunc(node.Nodes(), func(n cluster.Node) bool { return n.Heard.IsZero() || n.Mark.Index < index })
+	}
+	clustertest.Until(t, "the nodes have heard each other", func() bool { return agreed(m.nodes[0]) && agreed(m.nodes[1]) && agreed(m.nodes[2]) })
+	shut(t, m.nodes[(at+2)%3])
+	follower := (at + 1) % 3
+	machines[follower].wrong.Store(true)
+	put(t, leader, 3, 6)
+	clustertest.Until(t, "the follower stops", func() bool { return causes[follower].Load() != nil })
+	if cause := causes[at].Load(); cause != nil {
+		t.Errorf("the leader stopped too: %v", *cause)
 	}
 }

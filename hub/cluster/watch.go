@@ -112,6 +112,8 @@ func (r *Raft) watch() {
 				at.equal = hash == answer.Mark.Hash
 				at.differs = !at.equal
 			}
+		} else {
+			at.equal, at.differs = false, false // who is silent has no voice
 		}
 		heard[id] = at
 	}
