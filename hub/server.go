@@ -288,10 +288,10 @@ func (s *Server) peersElsewhere(codes []string) (peers []Peer) {
 	if !ok || len(codes) == 0 {
 		return nil
 	}
-	question, asked := protocol.EncodeCodes(codes), 0
+	question, here, asked := protocol.EncodeCodes(codes), s.Status().ID, 0
 	answers := make(chan []Peer)
 	for _, node := range members.Nodes() {
-		if node.ID == s.Status().ID {
+		if node.ID == here {
 			continue
 		}
 		asked++

@@ -227,9 +227,6 @@ const (
 	// MaxPeerStreams bounds the connections other nodes hold to one node: a
 	// cluster of nine, each reconnecting before its old connection is noticed gone.
 	MaxPeerStreams = 32
-	// MaxForwarded bounds the newest results a node keeps for entries it may have
-	// passed on: the answer of the leader arrives while a few more are applied.
-	MaxForwarded = 1024
 	// MaxMembers bounds the nodes of a cluster.
 	MaxMembers = 9
 )

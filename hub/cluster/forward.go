@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,16 +25,19 @@ func (r *Raft) forward(data []byte) <-chan Proposed {
 		r.slots.give()
 		return refused(ErrNotLeader)
 	}
+	p := r.driver.results.pass(data) // before it can come back
 	at, q, err := r.streams.ask(string(leader), protocol.PeerMessage{Kind: protocol.PeerPropose, Entry: data})
 	if err != nil {
+		r.driver.results.forget(p)
 		r.slots.give()
 		return refused(err)
 	}
-	return r.whenLanded(at, q)
+	return r.whenLanded(p, at, q)
 }
 
 // landed waits for the leader's answer, and then until the entry is applied here.
-func (r *Raft) landed(at *stream, q *question) Proposed {
+func (r *Raft) landed(p *passed, at *stream, q *question) Proposed {
+	defer r.driver.results.forget(p)
 	answer, err := at.wait(q, r.stopped, forwardWithin)
 	if errors.Is(err, errUnsent) { // a leader that has just died: nothing was done
 		return Proposed{Err: fmt.Errorf("%w: %w", ErrNotLeader, err)}
@@ -43,7 +48,7 @@ func (r *Raft) landed(at *stream, q *question) Proposed {
 	if err := meant(answer); err != nil {
 		return Proposed{Err: err}
 	}
-	result, err := r.driver.results.wait(answer.Index, r.stopped, forwardWithin)
+	result, err := r.driver.results.wait(p, answer.Index, r.stopped, forwardWithin)
 	if err != nil {
 		return Proposed{Err: err}
 	}
@@ -208,28 +213,49 @@ func (r *Raft) offer(entry []byte, answer func(protocol.PeerMessage), failed fun
 	})
 }
 
-// results are those of the newest entries applied here, for whoever passed one
-// on and hears later where it stands.
+// results are how far this node has applied, and what became of the entries that
+// it passed on and has not heard of yet.
 type results struct {
-	mutex   sync.Mutex // guards all of it: the log's goroutine writes, waiting callers read
-	newest  [protocol.MaxForwarded]given
+	mutex   sync.Mutex // guards the rest: the log's goroutine writes, waiting callers read
+	passed  []*passed
 	applied uint64
 	moved   chan struct{} // closed when applied has grown
 }
 
-type given struct {
-	index  uint64
-	result any
+// passed is one entry on its way to the leader. It is known by its bytes when it
+// comes back, for its index is known only from the answer; twins come back twice.
+type passed struct {
+	data  []byte
+	found map[uint64]any // results by index
 }
 
 func newResults() *results { return &results{moved: make(chan struct{})} }
 
-// note keeps the results of consecutive entries.
+// pass begins to watch for an entry; forget ends it.
+func (r *results) pass(data []byte) *passed {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	p := &passed{data, map[uint64]any{}}
+	r.passed = append(r.passed, p)
+	return p
+}
+
+func (r *results) forget(p *passed) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.passed = slices.DeleteFunc(r.passed, func(other *passed) bool { return other == p })
+}
+
+// note takes the results of consecutive entries.
 func (r *results) note(entries []Entry, made []any) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for i, e := range entries {
-		r.newest[e.Index%protocol.MaxForwarded] = given{e.Index, made[i]}
+		for _, p := range r.passed {
+			if bytes.Equal(p.data, e.Data) {
+				p.found[e.Index] = made[i]
+			}
+		}
 	}
 	r.advance(entries[len(entries)-1].Index)
 }
@@ -268,15 +294,15 @@ func (r *results) reach(index uint64, stop <-chan struct{}, within time.Duration
 	}
 }
 
-// wait returns the result of the entry at index.
-func (r *results) wait(index uint64, stop <-chan struct{}, within time.Duration) (any, error) {
+// wait returns the result of a passed entry that the leader put at index.
+func (r *results) wait(p *passed, index uint64, stop <-chan struct{}, within time.Duration) (any, error) {
 	if err := r.reach(index, stop, within); err != nil {
 		return nil, err
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if at := r.newest[index%protocol.MaxForwarded]; at.index == index {
-		return at.result, nil
+	if result, ok := p.found[index]; ok {
+		return result, nil
 	}
 	return nil, ErrUnknown // a snapshot came in between
 }

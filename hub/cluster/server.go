@@ -146,11 +146,11 @@ func (s *stream) listen(conn net.Conn, answers chan<- *protocol.PeerMessage, fai
 }
 
 // whenLanded answers a proposal that was passed on and gives its slot back.
-func (r *Raft) whenLanded(at *stream, q *question) <-chan Proposed {
+func (r *Raft) whenLanded(p *passed, at *stream, q *question) <-chan Proposed {
 	answer := make(chan Proposed, 1)
 	r.apart(func() {
 		defer r.slots.give()
-		answer <- r.landed(at, q)
+		answer <- r.landed(p, at, q)
 	})
 	return answer
 }
