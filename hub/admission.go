@@ -33,8 +33,8 @@ const retryMS = 1000
 
 // admit welcomes a peer if its installation may write the location, and asks
 // the log to make it the writer where there is none. An installation that was
-// replaced may go on with an epoch that the log knows: what it still holds was
-// sold.
+// replaced may go on, also with an epoch that never came here: what it still holds
+// was sold.
 func (h *Hub) admit(p *peer) {
 	if p.closed {
 		return
@@ -46,7 +46,8 @@ func (h *Hub) admit(p *peer) {
 		epoch, known = l.Epoch(p.hello.Epoch)
 	}
 	switch {
-	case ok && l.Installation == p.hello.Installation, known && epoch.Installation == p.hello.Installation && !p.hello.Replace:
+	case ok && l.Installation == p.hello.Installation, known && epoch.Installation == p.hello.Installation && !p.hello.Replace,
+		ok && l.Writes(p.hello.Installation) && !p.hello.Replace:
 		h.succeed(p, state, epoch)
 	case !ok || l.Installation == "" || p.hello.Replace:
 		h.assign(p)

@@ -135,13 +135,7 @@ func writeReserve(f *fields, v *stock.Reserve) {
 		line := &v.Lines[i]
 		f.str('i', line.Item)
 		f.int('q', int64(line.Quantity))
-		if len(line.Candidates) == 0 {
-			return
-		}
-		must(f.key('c').EncodeArrayLen(len(line.Candidates)))
-		for _, code := range line.Candidates {
-			must(f.w.enc.EncodeString(code))
-		}
+		f.strs('c', line.Candidates)
 	})
 }
 

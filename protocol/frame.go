@@ -15,8 +15,9 @@ const FrameVersion = 1
 
 // FeatureLevel is the highest replicated feature level this build understands;
 // level 1 has the operation kinds from sale to cannot_pick, level 2 adds done,
-// count, dispatch, arrive and close_transfer and settles conflicts.
-const FeatureLevel = 2
+// count, dispatch, arrive and close_transfer and settles conflicts, level 3 lets
+// an operation say what it was before a fork and by which policy it was resolved.
+const FeatureLevel = 3
 
 // Frame is one of *Hello, *Welcome, *Append, *Ack, *Round, *Bye: six, and no more.
 // On the wire a frame is one byte for its type and a msgpack map.

@@ -26,6 +26,7 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 	f.uint('v', v.TransferHorizon)
 	f.uint('u', uint64(v.ForgotEpoch))
 	f.uint('t', v.ForgotSequence)
+	f.strs('r', v.Replaced)
 }
 
 func readLocationRow(r *reader) (v stock.LocationRow) {
@@ -65,6 +66,8 @@ func readLocationRow(r *reader) (v stock.LocationRow) {
 			v.ForgotEpoch = r.number32()
 		case 't':
 			v.ForgotSequence = r.uint()
+		case 'r':
+			r.list(len(r.left), func() { v.Replaced = append(v.Replaced, r.str(MaxText)) })
 		case 'x':
 			v.Changed = r.uint()
 		default:

@@ -35,6 +35,8 @@ func EncodeOperation(op *stock.Operation) ([]byte, error) {
 		f.str('d', op.Document)
 		f.str('c', op.Correlation)
 		f.str('u', op.Reverses)
+		f.str('w', op.Was)
+		f.uint('p', op.Policy)
 		f.objects('l', len(op.Lines), func(i int, f *fields) { writeLine(f, &op.Lines[i]) })
 	})
 	if len(w.bytes()) > MaxOperationBytes {
@@ -90,6 +92,10 @@ func readOperation(r *reader) (op stock.Operation) {
 			op.Correlation = r.str(MaxText)
 		case 'u':
 			op.Reverses = r.str(MaxText)
+		case 'w':
+			op.Was = r.str(MaxText)
+		case 'p':
+			op.Policy = r.uint()
 		case 'l':
 			r.list(MaxBasketLines, func() { op.Lines = append(op.Lines, readBasketLine(r)) })
 		default:

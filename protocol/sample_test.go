@@ -36,7 +36,7 @@ var (
 	fullLine = stock.Line{Kind: stock.Pick, Scanned: "5012345678900", Item: "85123A", Quantity: 2500, Account: stock.Sellable, Reservation: "r1",
 		ReservationLine: "2.1", Reason: "collected", Approved: "anna", Of: "S014.k3f9.7", Counted: 9000, Expected: -6500, Confirmed: true, Location: "W1"}
 	fullOperation = stock.Operation{Incarnation: 1 << 63, Seen: 90_001, At: 1_700_000_000_123, Receipt: "T2-000815", Till: "T2", Document: "DN-77",
-		Correlation: "4bf92f3577b34da6a3ce929d0e0e4736", Reverses: "S014.k3f9.121", Lines: []stock.Line{fullLine, {Kind: stock.Adjust, Item: "85123A", Quantity: -1}}}
+		Correlation: "4bf92f3577b34da6a3ce929d0e0e4736", Reverses: "S014.k3f9.121", Was: "S014.a001.19", Policy: 4, Lines: []stock.Line{fullLine, {Kind: stock.Adjust, Item: "85123A", Quantity: -1}}}
 	fullOutcome = stock.Outcome{Epoch: "k3f9", Sequence: 123, Line: 2, Code: stock.LatePick, Text: "85123A", Index: 90_002}
 	fullTask    = stock.StoreTask{ID: 17, Task: stock.Task{Kind: stock.PutBack, Item: "85123A", Quantity: 2500, Reservation: "r1", Line: "2.1", Order: "4711", At: 77_000, Index: 90_002}}
 	fullTransit = stock.StoreTransfer{ID: "S014.k3f9.7", From: "S014", Dispatched: true, Since: 77_000, At: "W1", Item: "85123A", Account: stock.Damaged, Quantity: -2500}
@@ -85,16 +85,22 @@ func earlier(t testing.TB) []format {
 	first.Since, first.Renew, first.Tasks = 0, false, nil
 	step := *commands()[4].(*stock.Step)
 	step.To = ""
-	op := fullOperation
+	second := fullOperation
+	second.Was, second.Policy = "", 0
+	op := second
 	op.Lines = append([]stock.Line(nil), op.Lines...)
 	op.Lines[0].Counted, op.Lines[0].Expected, op.Lines[0].Confirmed, op.Lines[0].Location = 0, 0, false, ""
-	understood := op
-	understood.Raw = encodeOperation(t, &op)
-	wall := int64(1_700_000_000_456)
-	return []format{{"operation", op, nil, operation}, {"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame},
-		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry},
-		{"entry_document", &stock.Entry{Wall: wall, Commands: []stock.Command{&stock.Document{Source: "erp", Location: "S014", Operation: understood}}}, nil, entry},
-		{"entry_batch", &stock.Entry{Wall: 5, Commands: []stock.Command{sampleBatch(understood)}}, nil, entry}}
+	const wall = 1_700_000_000_456
+	list := []format{{"operation", op, nil, operation}, {"operation_2", second, nil, operation},
+		{"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame},
+		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry}}
+	for suffix, understood := range map[string]stock.Operation{"": op, "_2": second} {
+		understood.Raw = encodeOperation(t, &understood)
+		list = append(list,
+			format{"entry_document" + suffix, &stock.Entry{Wall: wall, Commands: []stock.Command{&stock.Document{Source: "erp", Location: "S014", Operation: understood}}}, nil, entry},
+			format{"entry_batch" + suffix, &stock.Entry{Wall: 5, Commands: []stock.Command{sampleBatch(understood)}}, nil, entry})
+	}
+	return list
 }
 
 // sampleBatch has one operation that is understood and one that is not.

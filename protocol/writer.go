@@ -96,6 +96,17 @@ func (f *fields) objects(key byte, n int, body func(i int, f *fields)) {
 	}
 }
 
+// strs writes an array of texts.
+func (f *fields) strs(key byte, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	must(f.key(key).EncodeArrayLen(len(list)))
+	for _, text := range list {
+		must(f.w.enc.EncodeString(text))
+	}
+}
+
 // bins writes an array of byte strings.
 func (f *fields) bins(key byte, list [][]byte) {
 	if len(list) == 0 {

@@ -54,6 +54,7 @@ type (
 
 		NextTransfer    uint32
 		TransferHorizon uint64
+		Replaced        []string
 		ForgotEpoch     uint32 // place of the newest count that is forgotten; 0: none
 		ForgotSequence  uint64
 	}
@@ -155,7 +156,7 @@ func (s *State) locationRows(yield func(any) bool) bool {
 		l := *at
 		row := LocationRow{no, l.LocationFacts, l.Installation, l.Epochs, l.Outcomes, l.CaughtUp, l.heard, l.day, l.opened,
 			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no),
-			l.nextTransfer, l.transferHorizon, l.forgot.epoch, l.forgot.sequence}
+			l.nextTransfer, l.transferHorizon, l.Replaced, l.forgot.epoch, l.forgot.sequence}
 		if !yield(row) {
 			return false
 		}

@@ -49,7 +49,8 @@ type Epoch struct {
 type Location struct {
 	LocationFacts
 	No           LocationNo
-	Installation string // of its writer; empty: no agent writes it
+	Installation string   // of its writer; empty: no agent writes it
+	Replaced     []string // installations that were its writer before, oldest first
 	Epochs       []Epoch
 	Outcomes     []Outcome // not yet acknowledged by the store, oldest first
 	CaughtUp     int64     // hub time up to which everything is here, ms
@@ -109,6 +110,7 @@ func (s *State) own(no LocationNo) *Location {
 		own := **slot
 		own.generation = s.generation
 		own.Epochs = append([]Epoch(nil), own.Epochs...)
+		own.Replaced = append([]string(nil), own.Replaced...)
 		own.Outcomes = append([]Outcome(nil), own.Outcomes...)
 		*slot = &own
 	}
@@ -175,6 +177,17 @@ func (s *State) vacate(l *Location) {
 	s.settle(Cause{Kind: ByClosing})
 }
 
+// maxReplaced bounds the installations of which a location knows that they wrote
+// it: a PC a year for as long as any may lie in a drawer. What the oldest one
+// beyond them holds can still go on with an epoch that has been here.
+const maxReplaced = 32
+
+// Writes reports whether an installation may bring operations of the location:
+// its writer, or one that was, with what it had sold before.
+func (l *Location) Writes(installation string) bool {
+	return l.Installation == installation || installation != "" && oneOf(l.Replaced, installation)
+}
+
 // AssignWriter makes an installation the writer of a location. Where another
 // writes already it is refused, unless Replace: what the replaced one wrote
 // before may still enter. An empty installation leaves it to the hub's API.
@@ -195,6 +208,10 @@ func (s *State) assignWriter(c *AssignWriter) Result {
 		l = s.addLocation(c.Location)
 	}
 	l = s.own(l.No)
+	if l.Installation != "" && !oneOf(l.Replaced, l.Installation) {
+		l.Replaced = append(l.Replaced, l.Installation)
+		l.Replaced = l.Replaced[max(0, len(l.Replaced)-maxReplaced):]
+	}
 	l.Installation = c.Installation
 	s.note(uint64(l.No))
 	s.noteText(c.Installation)

@@ -16,6 +16,8 @@ type Operation struct {
 	Source      string // of a document: who speaks; from its place, not from its bytes
 	Correlation string // trace id of the request that wrote it
 	Reverses    string // id of the operation of the same ledger that this undoes
+	Was         string // its id before a fork made its writer write it again
+	Policy      uint64 // version of the policy its writer resolved it by; 0: none was asked
 	Lines       []Line
 	Fault       string // why its bytes could not be understood: quarantined
 	Raw         []byte // its bytes, for the case that it is quarantined
@@ -120,7 +122,7 @@ func (o *Operation) FaultOf() string {
 	return ""
 }
 
-func oneOf(set []Account, a Account) bool {
+func oneOf[T comparable](set []T, a T) bool {
 	for _, s := range set {
 		if s == a {
 			return true

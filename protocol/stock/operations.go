@@ -1,6 +1,9 @@
 package stock
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Batch is a run of operations of one epoch: what follows After and ends at End.
 // The receiving node has checked bounds, scope and chain; the writer's identity
@@ -34,10 +37,15 @@ const (
 	DuplicateArrival                        // goods arrived of a transfer that is over
 	Untracked                               // a transfer too many or too large: booked as though it was closed
 	AgedTransfer                            // exception only: nothing more arrives
+	Fork                                    // exception only: a PC had written what another history has here
+	NegativeStock                           // exception only: more has left than was there
+	DuplicateReceipt                        // exception only: a till's slip that has come before
+	Mapped                                  // a parked line has been applied
+	Admitted                                // a quarantined operation has been applied
 )
 
 var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed", "set_aside_missing", "aged_claim",
-	"recount", "unknown_location", "duplicate_arrival", "untracked", "aged_transfer"}
+	"recount", "unknown_location", "duplicate_arrival", "untracked", "aged_transfer", "fork", "negative_stock", "duplicate_receipt", "mapped", "admitted"}
 
 func (c OutcomeCode) String() string { return nameOf(outcomeNames, int(c)) }
 
@@ -87,7 +95,9 @@ func (s *State) applyBatch(b *Batch) Result {
 	for i := range b.Operations {
 		op := &b.Operations[i]
 		op.ID = OperationID{b.Agent, b.Epoch, b.After.Sequence + uint64(i) + 1}
+		told := len(result.Outcomes)
 		s.applyOperation(l, op, &result)
+		s.look(Change{Operation: op, Outcomes: result.Outcomes[told:]})
 	}
 	l.Epochs[at].Through, l.Epochs[at].Changed = b.End, s.index
 	s.note(b.End.Sequence, chainWord(b.End.Chain))
@@ -111,7 +121,7 @@ func (s *State) continues(l *Location, b *Batch) (at int, code Code) {
 		return i, Ignored
 	}
 	switch {
-	case l.Installation != b.Installation:
+	case !l.Writes(b.Installation):
 		return -1, WrongWriter
 	case b.After != Watermark{}:
 		return -1, Ignored
@@ -136,6 +146,9 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 		s.quarantine(l, op, fault)
 		return
 	}
+	if op.Was != "" && op.ID.Sequence == 1 {
+		s.except(Exception{Code: Fork, Location: l.No, Operation: op.ID, Text: "what was written from " + op.Was + " on came under a new epoch: the hub has another history there"})
+	}
 	for i := range op.Lines {
 		line := &op.Lines[i]
 		code := OutcomeCode(0)
@@ -155,6 +168,9 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 func (s *State) faultAt(l *Location, op *Operation) string {
 	if fault := op.FaultOf(); fault != "" {
 		return fault
+	}
+	if op.Was != "" && !strings.HasPrefix(op.Was, l.Code+".") {
+		return "was names an operation of another location"
 	}
 	if l.forgot.epoch > 0 && l.before(op, l.forgot) {
 		return "written before a count that is no longer remembered"

@@ -154,6 +154,8 @@ func (w *world) showExceptions() (lines []string) {
 			lines = append(lines, fmt.Sprintf("%s: %s %s at %s%s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, claim, e.Text))
 		} else if e.Code == stock.AgedTransfer || e.Code == stock.DuplicateArrival {
 			lines = append(lines, fmt.Sprintf("%s: %s %s at %s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, e.Text))
+		} else if e.Code == stock.Fork {
+			lines = append(lines, fmt.Sprintf("fork: %s, %s", from, e.Text))
 		} else if e.Code == stock.Parked {
 			lines = append(lines, fmt.Sprintf("parked: %s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code()))
 		} else {

@@ -100,6 +100,7 @@ type State struct {
 
 	timers  timers
 	touched []placeKey // levels to settle; empty between commands
+	watch   *watch     // who explains a level; nil where the log is only applied
 }
 
 // NewState is the state before the first entry of a log.
@@ -119,6 +120,7 @@ func (s *State) Apply(index uint64, entry *Entry) []Result {
 		results[i] = s.apply(command)
 		s.settle(Cause{}) // nothing but an operation, a document or a closing leaves claims uncovered
 		s.note(uint64(results[i].Code))
+		s.look(Change{Command: command, Outcomes: results[i].Outcomes})
 	}
 	return results
 }
@@ -160,7 +162,7 @@ func (s *State) apply(command Command) Result {
 // write. It costs a copied header; pages are copied later, when they change.
 func (s *State) Freeze() *State {
 	frozen := *s
-	frozen.timers, frozen.touched = nil, nil
+	frozen.timers, frozen.touched, frozen.watch = nil, nil, nil
 	s.generation++
 	return &frozen
 }

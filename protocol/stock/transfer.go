@@ -50,7 +50,10 @@ const (
 
 // transferID names the transfer that an operation or document dispatches.
 func transferID(op *Operation) string {
-	if op.ID.Epoch != "" {
+	switch {
+	case op.Was != "":
+		return op.Was // the slip on the pallet says so
+	case op.ID.Epoch != "":
 		return op.ID.String()
 	}
 	return DocumentTransfer(op.Source, op.Document)

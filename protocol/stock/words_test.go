@@ -301,11 +301,15 @@ var verbs = map[string]stock.Kind{"sells": stock.Sale, "returns": stock.Return, 
 
 // operation reads VERB QUANTITY ITEM [ACCOUNT] [as ITEM] [for RESERVATION [line LINE]], or
 // VERB RESERVATION [line LINE] [quantity Q] [item ITEM], or does TASK, or closes TRANSFER, or undoing OPERATION VERB...,
+// or again OPERATION VERB... for what a fork made its store write again,
 // or counts QUANTITY ITEM expecting QUANTITY [seeing QUANTITY] [confirmed],
 // or dispatches QUANTITY ITEM to LOCATION [ACCOUNT], or arrives QUANTITY ITEM of TRANSFER from LOCATION [ACCOUNT]
 func (w *world) operation(words []string) (op stock.Operation) {
 	if words[0] == "undoing" {
 		op.Reverses, words = words[1], words[2:]
+	}
+	if words[0] == "again" {
+		op.Was, words = words[1], words[2:]
 	}
 	for _, c := range clauses(words) {
 		kind, ok := verbs[c[0]]
