@@ -73,10 +73,18 @@ func TestASecondInstallationIsRefusedUnlessItReplaces(t *testing.T) {
 		t.Error("the writer gets no rounds any more")
 	}
 
-	strange := newStore("S1", "old")
-	strange.epoch = "e8"
+	unheard := newStore("S1", "old")
+	unheard.epoch = "e8"
+	unheard.deliver(1)
+	l := d.connect(unheard)
+	l.say(unheard.batch(0, 1))
+	d.run()
+	if got := d.sellable("S1", "X"); l.welcome() == nil || got != 8*stock.Unit {
+		t.Errorf("an epoch of the replaced one that never came: %v, %v in stock", l.bye, got)
+	}
+	strange := newStore("S1", "third")
 	if l := d.connect(strange); l.byeCode() != protocol.ByeWriter {
-		t.Errorf("a new epoch of the replaced one: %v", l.bye)
+		t.Errorf("an installation that never wrote here: %v", l.bye)
 	}
 }
 
