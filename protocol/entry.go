@@ -29,6 +29,10 @@ const (
 	commandWriter
 	commandEchoes
 	commandEndTransfer
+	commandOwn
+	commandResolve
+	commandMap
+	commandAdmit
 )
 
 // Errors of DecodeEntry. Each stops the node: it never guesses.
@@ -99,6 +103,28 @@ func EncodeCommand(c stock.Command) Command {
 			f.str('i', v.ID)
 			f.str('w', v.Reason)
 		})
+	case *stock.Own:
+		return command(commandOwn, func(f *fields) {
+			f.uint('n', uint64(v.Exception))
+			f.str('o', v.Owner)
+			f.str('b', v.By)
+		})
+	case *stock.Resolve:
+		return command(commandResolve, func(f *fields) {
+			f.uint('n', uint64(v.Exception))
+			f.str('b', v.By)
+			f.str('t', v.Note)
+		})
+	case *stock.Map:
+		return command(commandMap, func(f *fields) {
+			f.str('c', v.Code)
+			f.str('i', v.Item)
+			f.int('f', v.Factor)
+			f.str('b', v.By)
+			f.uint('n', uint64(v.From))
+		})
+	case *stock.Admit:
+		return command(commandAdmit, func(f *fields) { writeAdmit(f, v) })
 	}
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
 }
@@ -223,6 +249,14 @@ func readBody(r *reader, kind uint64) stock.Command {
 		return readEchoes(r)
 	case commandEndTransfer:
 		return readEndTransfer(r)
+	case commandOwn:
+		return readOwn(r)
+	case commandResolve:
+		return readResolve(r)
+	case commandMap:
+		return readMap(r)
+	case commandAdmit:
+		return readAdmit(r)
 	}
 	r.fail(ErrCommandKind)
 	return nil

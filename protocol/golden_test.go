@@ -159,7 +159,7 @@ var elsewhere = map[string]bool{"ID": true, "Fault": true, "Raw": true, "Source"
 func allSet(t *testing.T, v reflect.Value, path string) {
 	for i := range v.NumField() {
 		name, field := v.Type().Field(i).Name, v.Field(i)
-		if elsewhere[name] && field.IsZero() {
+		if !v.Type().Field(i).IsExported() || elsewhere[name] && field.IsZero() {
 			continue
 		}
 		if field.IsZero() {

@@ -27,6 +27,13 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 	f.uint('u', uint64(v.ForgotEpoch))
 	f.uint('t', v.ForgotSequence)
 	f.strs('r', v.Replaced)
+	if len(v.Receipts) > 0 {
+		must(f.key('s').EncodeArrayLen(len(v.Receipts)))
+		for _, print := range v.Receipts {
+			must(f.w.enc.EncodeUint(print))
+		}
+	}
+	f.uint('q', v.Sold)
 }
 
 func readLocationRow(r *reader) (v stock.LocationRow) {
@@ -68,6 +75,10 @@ func readLocationRow(r *reader) (v stock.LocationRow) {
 			v.ForgotSequence = r.uint()
 		case 'r':
 			r.list(len(r.left), func() { v.Replaced = append(v.Replaced, r.str(MaxText)) })
+		case 's':
+			r.list(len(r.left), func() { v.Receipts = append(v.Receipts, r.uint()) })
+		case 'q':
+			v.Sold = r.uint()
 		case 'x':
 			v.Changed = r.uint()
 		default:

@@ -96,38 +96,3 @@ func readStay(r *reader) (v stock.Stay) {
 	})
 	return v
 }
-
-func readException(r *reader) (v stock.ExceptionRow) {
-	e := &v.Exception
-	r.fields(func(key byte) {
-		switch key {
-		case 'n':
-			v.No = r.number32()
-		case 'c':
-			e.Code = stock.OutcomeCode(r.uintMax(255))
-		case 'a':
-			e.Location = stock.LocationNo(r.number32())
-		case 'g':
-			e.Operation.Agent = r.str(MaxText)
-		case 'e':
-			e.Operation.Epoch = r.str(MaxText)
-		case 's':
-			e.Operation.Sequence = r.uint()
-		case 'd':
-			e.Document = r.str(MaxText)
-		case 'l':
-			e.Line = readLine(r)
-		case 'm':
-			e.Number = int(r.uintMax(MaxBasketLines))
-		case 't':
-			e.Text = r.str(4 * MaxText)
-		case 'b':
-			e.Raw = append([]byte(nil), r.bin(MaxOperationBytes)...)
-		case 'i':
-			e.Index = r.uint()
-		default:
-			r.unknown()
-		}
-	})
-	return v
-}

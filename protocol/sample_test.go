@@ -74,6 +74,10 @@ func commands() []stock.Command {
 		&stock.AssignWriter{Location: "S014", Installation: "pc2", Replace: true},
 		&stock.Echoes{Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
 		&stock.EndTransfer{ID: "S014.k3f9.7", Reason: "stolen"},
+		&stock.Own{Exception: 3, Owner: "anna", By: "ben"},
+		&stock.Resolve{Exception: 3, By: "anna", Note: "test scan"},
+		&stock.Map{Code: "CARTON", Item: "85123A", Factor: 12, By: "anna", From: 4},
+		&stock.Admit{Exception: 5, By: "anna", Counted: true, Operation: fullOperation},
 	}
 }
 
@@ -187,8 +191,11 @@ func formats(t testing.TB) []format {
 	for _, c := range commands() {
 		e := &stock.Entry{Wall: 1_700_000_000_456, Commands: []stock.Command{c}}
 		b := protocol.EncodeEntry(e.Wall, []protocol.Command{protocol.EncodeCommand(c)})
-		if d, ok := c.(*stock.Document); ok {
-			d.Operation.Raw = operationBytes
+		switch v := c.(type) {
+		case *stock.Document:
+			v.Operation.Raw = operationBytes
+		case *stock.Admit:
+			v.Operation.Raw = operationBytes
 		}
 		list = append(list, format{"entry_" + typeName(c), e, b, entry})
 	}

@@ -37,6 +37,7 @@ func writeRow(w *writer, row any) (kind byte) {
 			f.uint('i', uint64(v.Item))
 			writeLevel(f, v.Level)
 			f.uint('m', uint64(v.Missing))
+			f.uint('n', uint64(v.Negative))
 			f.uint('x', v.Changed)
 		})
 		return rowLevel
@@ -100,6 +101,8 @@ func writeHeader(f *fields, v *stock.HeaderRow) {
 	for i, n := range []uint32{v.NextTransfer, v.NextAged, v.NextCount, v.OldestCount} {
 		f.uint("defg"[i], uint64(n))
 	}
+	f.uint('p', uint64(v.NextEnded))
+	f.uint('q', uint64(v.OldestEnded))
 }
 
 func writeReservationRow(f *fields, v *stock.ReservationRow) {
@@ -142,22 +145,6 @@ func writeReservationRow(f *fields, v *stock.ReservationRow) {
 			f.str('w', c.Left[k].Reason)
 		})
 	})
-}
-
-func writeException(f *fields, v *stock.ExceptionRow) {
-	e := &v.Exception
-	f.uint('n', uint64(v.No))
-	f.uint('c', uint64(e.Code))
-	f.uint('a', uint64(e.Location))
-	f.str('g', e.Operation.Agent)
-	f.str('e', e.Operation.Epoch)
-	f.uint('s', e.Operation.Sequence)
-	f.str('d', e.Document)
-	f.object('l', func(f *fields) { writeLine(f, &e.Line) })
-	f.uint('m', uint64(e.Number))
-	f.str('t', e.Text)
-	f.bin('b', e.Raw)
-	f.uint('i', e.Index)
 }
 
 func readRow(kind byte, body []byte) (any, error) {
@@ -232,6 +219,10 @@ func readHeader(r *reader) (v stock.HeaderRow) {
 			v.NextCount = r.number32()
 		case 'g':
 			v.OldestCount = r.number32()
+		case 'p':
+			v.NextEnded = r.number32()
+		case 'q':
+			v.OldestEnded = r.number32()
 		default:
 			r.unknown()
 		}
@@ -282,6 +273,8 @@ func readLevelRow(r *reader) (v stock.LevelRow) {
 			v.Item = r.number32()
 		case 'm':
 			v.Missing = r.number32()
+		case 'n':
+			v.Negative = r.number32()
 		case 'x':
 			v.Changed = r.uint()
 		default:

@@ -27,11 +27,7 @@ func (s *State) putItems(c *PutItems) Result {
 		}
 		*s.items.edit(s.generation, uint32(no), s.index) = item
 		for _, alias := range item.Aliases {
-			s.aliasNo.put(s.generation, alias.Code, s.nextAlias)
-			*s.aliases.edit(s.generation, s.nextAlias, s.index) = aliasRow{no, alias.Factor}
-			s.nextAlias++
-			s.note(uint64(alias.Factor))
-			s.noteText(alias.Code)
+			s.putAlias(no, alias)
 		}
 		s.note(uint64(no), uint64(item.Decimals), flag(item.Stocked))
 		s.noteText(item.GTIN)
@@ -39,6 +35,14 @@ func (s *State) putItems(c *PutItems) Result {
 		s.noteText(item.Class)
 	}
 	return Result{Code: Accepted}
+}
+
+func (s *State) putAlias(no ItemNo, alias Alias) {
+	s.aliasNo.put(s.generation, alias.Code, s.nextAlias)
+	*s.aliases.edit(s.generation, s.nextAlias, s.index) = aliasRow{no, alias.Factor}
+	s.nextAlias++
+	s.note(uint64(alias.Factor))
+	s.noteText(alias.Code)
 }
 
 func flag(b bool) uint64 {

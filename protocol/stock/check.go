@@ -47,6 +47,9 @@ func (s *State) Check() error {
 	if err := s.checkTransfers(); err != nil {
 		return err
 	}
+	if err := s.checkExceptions(); err != nil {
+		return err
+	}
 	if len(claims) > 0 {
 		return errors.New("an open claim stands at a level that does not exist")
 	}
@@ -153,4 +156,36 @@ func (s *State) checkTransfers() error {
 
 func transferFault(t *Transfer, what string) error {
 	return errors.New("transfer " + t.ID + " " + what)
+}
+
+// checkExceptions: those that are open are counted, those that ended are listed,
+// and a level tells of its own.
+func (s *State) checkExceptions() error {
+	open := 0
+	for no, at := range s.exceptions.since(0) {
+		e := *at
+		if e.Open() {
+			open++
+		} else if n, ok := s.ended.get(e.slot - 1); !ok || n != no {
+			return errors.New("exception " + strconv.Itoa(int(no)) + " ended and is not among those that did")
+		}
+	}
+	if open != s.openExceptions {
+		return errors.New(strconv.Itoa(open) + " exceptions are open, " + strconv.Itoa(s.openExceptions) + " are counted")
+	}
+	for l := range s.Locations() {
+		below := 0
+		for item, m := range l.margin.since(0) {
+			if m.negative > 0 {
+				below++
+				if g, _ := l.goods.get(item); g.sellable >= 0 {
+					return errors.New(s.Item(ItemNo(item)).Code + " at " + l.Code + " is told to be below zero")
+				}
+			}
+		}
+		if below != l.belowZero {
+			return errors.New(l.Code + " counts its levels below zero wrongly")
+		}
+	}
+	return nil
 }

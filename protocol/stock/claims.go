@@ -120,7 +120,7 @@ func (s *State) relocate(r *Reservation, i int, to LocationNo, reason string) {
 	c.Location = to
 	s.place(r, i)
 	if c.aged > 0 {
-		s.exceptions.edit(s.generation, c.aged-1, s.index).Location = to
+		s.agedAt(c, to)
 	}
 	s.note(uint64(r.no), uint64(i), uint64(to), uint64(c.slot))
 }

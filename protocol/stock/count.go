@@ -77,7 +77,7 @@ func (s *State) closes(l *Location, op *Operation, item ItemNo) bool {
 // standing is the account that a movement really changes: where a count has
 // closed the past, sellable goods have been found or missed by it already.
 func (s *State) standing(l *Location, op *Operation, item ItemNo, account Account) Account {
-	if account == Sellable && s.closes(l, op, item) {
+	if account == Sellable && (op.counted || s.closes(l, op, item)) {
 		return Variance
 	}
 	return account

@@ -3,22 +3,37 @@ package stock
 import "bytes"
 
 // Exception is something that waits for a person. A parked line or a quarantined
-// operation is kept with what is needed to take it up later; units that are set
-// aside and missing, and a claim that nobody collects, for as long as they last.
+// operation is kept with what is needed to take it up later; what tells of a
+// level, a claim or a transfer ends by itself when its reason does. It is replaced,
+// never changed: a frozen state shows it.
 type Exception struct {
-	Code      OutcomeCode // Parked, Quarantined, SetAsideMissing or AgedClaim
-	Location  LocationNo
-	Operation OperationID // zero for a document
-	Document  string
-	Line      Line   // parked: the line; else the item, quantity and claim
-	Number    int    // its number in the operation, from 1
-	Text      string // why
-	Raw       []byte // quarantined: the bytes
-	Index     uint64
+	Code        OutcomeCode // one that waits for a person, such as Parked
+	Location    LocationNo
+	Operation   OperationID // zero for a document
+	Document    string
+	Source      string // of a document: who speaks
+	Line        Line   // parked: the line; else the item, quantity and claim
+	Number      int    // its number in the operation, from 1
+	Reverses    string // parked: of an operation that undoes this one
+	Was         string // parked: of an operation that a fork made its writer write again
+	Incarnation uint64 // parked: hub position that its writer had seen
+	Seen        uint64
+	Text        string // why
+	Raw         []byte // quarantined: the bytes, as long as it is open
+	Index       uint64
+
+	Owner   string // who looks after it
+	History []Care // what was done about it, oldest first
+	Ended   int64  // hub time at which it ended, ms; 0: it is open
+	slot    uint32 // its place among those that ended + 1
 }
 
+// Open reports whether somebody still has to look at it.
+func (e *Exception) Open() bool { return e.Ended == 0 }
+
 func (s *State) park(l *Location, op *Operation, i int) {
-	s.except(Exception{Code: Parked, Location: l.No, Operation: op.ID, Document: op.Document, Line: op.Lines[i], Number: i + 1})
+	s.except(Exception{Code: Parked, Location: l.No, Operation: op.ID, Document: op.Document, Source: op.Source, Line: op.Lines[i], Number: i + 1,
+		Reverses: op.Reverses, Was: op.Was, Incarnation: op.Incarnation, Seen: op.Seen})
 }
 
 func (s *State) quarantine(l *Location, op *Operation, fault string) {
@@ -28,18 +43,11 @@ func (s *State) quarantine(l *Location, op *Operation, fault string) {
 func (s *State) except(e Exception) (number uint32) {
 	e.Index = s.index
 	number = s.nextException
-	*s.exceptions.edit(s.generation, number, s.index) = e
+	*s.exceptions.edit(s.generation, number, s.index) = &e
 	s.nextException++
 	s.openExceptions++
 	s.note(uint64(e.Code), uint64(e.Line.Quantity))
 	return number
-}
-
-// endException drops one whose reason is over.
-func (s *State) endException(number uint32) {
-	s.exceptions.clear(s.generation, number)
-	s.openExceptions--
-	s.note(uint64(number))
 }
 
 // watchAge rings when a confirmed claim should have been collected.
@@ -65,10 +73,19 @@ func (s *State) age(no uint32, due int64) {
 	}
 }
 
+// agedAt says where a claim stands now that nobody collects.
+func (s *State) agedAt(c *Claim, at LocationNo) {
+	if e, ok := s.exceptions.get(c.aged - 1); ok {
+		moved := *e
+		moved.Location = at
+		*s.exceptions.edit(s.generation, c.aged-1, s.index) = &moved
+	}
+}
+
 // endAged drops the exception of a claim that is over.
 func (s *State) endAged(c *Claim) {
 	if c.aged > 0 {
-		s.endException(c.aged - 1)
+		s.overException(c.aged - 1)
 		c.aged = 0
 	}
 }

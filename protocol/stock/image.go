@@ -22,6 +22,7 @@ type (
 		Totals                                    Totals
 		NextTransfer, NextAged                    uint32
 		NextCount, OldestCount                    uint32
+		NextEnded, OldestEnded                    uint32
 	}
 	// ItemRow is one catalogue row and the outside accounts of its item.
 	ItemRow struct {
@@ -57,12 +58,15 @@ type (
 		Replaced        []string
 		ForgotEpoch     uint32 // place of the newest count that is forgotten; 0: none
 		ForgotSequence  uint64
+		Receipts        []uint64 // prints of the last ones, in turn
+		Sold            uint64
 	}
 	// LevelRow is one level.
 	LevelRow struct {
 		Location, Item uint32
 		Level          Level
-		Missing        uint32 // number of its exception + 1
+		Missing        uint32 // number of its exception set_aside_missing + 1
+		Negative       uint32 // number of its exception negative_stock + 1
 		Changed        uint64
 	}
 	// ReservationRow is one reservation; Slots are its lines' places in their
@@ -117,10 +121,11 @@ type (
 		Sequence           uint64
 		At                 int64
 	}
-	// ExceptionRow is one exception.
+	// ExceptionRow is one exception; Slot is its place among those that ended + 1.
 	ExceptionRow struct {
 		No        uint32
 		Exception Exception
+		Slot      uint32
 	}
 )
 
@@ -129,7 +134,7 @@ func (s *State) Rows() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		header := HeaderRow{s.index, s.incarnation, s.hash, s.term, s.now, s.closed, uint32(s.nextItem), uint32(s.nextLocation),
 			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException, s.nextConflict, s.oldestConflict, s.termBegan, s.horizon,
-			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount}
+			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount, s.nextEnded, s.oldestEnded}
 		_ = yield(header) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.goodsRows(yield) && s.otherRows(yield)
 	}
 }
@@ -156,13 +161,13 @@ func (s *State) locationRows(yield func(any) bool) bool {
 		l := *at
 		row := LocationRow{no, l.LocationFacts, l.Installation, l.Epochs, l.Outcomes, l.CaughtUp, l.heard, l.day, l.opened,
 			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no),
-			l.nextTransfer, l.transferHorizon, l.Replaced, l.forgot.epoch, l.forgot.sequence}
+			l.nextTransfer, l.transferHorizon, l.Replaced, l.forgot.epoch, l.forgot.sequence, l.receipts[:min(l.sold, lastReceipts)], l.sold}
 		if !yield(row) {
 			return false
 		}
 		for item := range l.goods.since(0) {
 			m, _ := l.margin.get(item)
-			if !yield(LevelRow{no, item, l.Level(ItemNo(item)), m.missing, l.goods.changedAt(item)}) {
+			if !yield(LevelRow{no, item, l.Level(ItemNo(item)), m.missing, m.negative, l.goods.changedAt(item)}) {
 				return false
 			}
 		}
@@ -220,7 +225,7 @@ func (s *State) otherRows(yield func(any) bool) bool {
 		}
 	}
 	for no, e := range s.exceptions.since(0) {
-		if !yield(ExceptionRow{no, *e}) {
+		if !yield(ExceptionRow{no, **e, (*e).slot}) {
 			return false
 		}
 	}

@@ -24,6 +24,7 @@ type goods struct{ sellable, claims Quantity }
 type margin struct {
 	damaged, returnPending, inTransit, staged Quantity
 	missing                                   uint32 // number of the exception set_aside_missing + 1
+	negative                                  uint32 // number of the exception negative_stock + 1
 }
 
 // Level is the level of an item at a location; zero where nothing ever was.

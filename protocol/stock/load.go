@@ -21,6 +21,7 @@ func (b *Loader) Add(row any) error {
 		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts
 		s.nextConflict, s.oldestConflict, s.termBegan, s.horizon, s.rule, s.totals = h.NextConflict, h.OldestConflict, h.TermBegan, h.Horizon, h.Rule, h.Totals
 		s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount = h.NextTransfer, h.NextAged, h.NextCount, h.OldestCount
+		s.nextEnded, s.oldestEnded = h.NextEnded, h.OldestEnded
 		return nil
 	}
 	if !b.header {
@@ -49,11 +50,7 @@ func (b *Loader) Add(row any) error {
 		*s.documents.edit(0, r.No, 0) = documentRow{r.Key, r.Index, r.At, r.Print}
 		s.documentNo.put(0, r.Key, r.No)
 	case ExceptionRow:
-		if r.No >= s.nextException {
-			return ErrImage
-		}
-		*s.exceptions.edit(0, r.No, r.Exception.Index) = r.Exception
-		s.openExceptions++
+		return b.exception(r)
 	case TaskRow:
 		l := s.LocationAt(LocationNo(r.Location))
 		if l == nil || r.No >= l.nextTask {
@@ -98,7 +95,10 @@ func (b *Loader) location(r LocationRow) error {
 		Epochs: r.Epochs, Outcomes: r.Outcomes, CaughtUp: r.CaughtUp, heard: r.Heard, day: r.Day, opened: r.Opened,
 		nextClaim: r.NextClaim, horizon: r.Horizon, nextTask: r.NextTask, taskHorizon: r.TaskHorizon,
 		nextTransfer: r.NextTransfer, transferHorizon: r.TransferHorizon, forgot: countPlace{r.ForgotEpoch, r.ForgotSequence}}
-	if r.ForgotEpoch > uint32(len(r.Epochs)) {
+	l := s.LocationAt(LocationNo(r.No))
+	l.sold = r.Sold
+	copy(l.receipts[:], r.Receipts)
+	if r.ForgotEpoch > uint32(len(r.Epochs)) || len(r.Receipts) > lastReceipts {
 		return ErrImage
 	}
 	s.horizon = max(s.horizon, r.Horizon) // an older image has none of its own
@@ -112,8 +112,11 @@ func (b *Loader) level(r LevelRow) error {
 		return ErrImage
 	}
 	*l.goods.edit(0, r.Item, r.Changed) = goods{r.Level.Sellable, r.Level.Claims}
-	if m := (margin{r.Level.Damaged, r.Level.ReturnPending, r.Level.InTransit, r.Level.Staged, r.Missing}); m != (margin{}) {
+	if m := (margin{r.Level.Damaged, r.Level.ReturnPending, r.Level.InTransit, r.Level.Staged, r.Missing, r.Negative}); m != (margin{}) {
 		*l.margin.edit(0, r.Item, r.Changed) = m
+	}
+	if r.Negative > 0 {
+		l.belowZero++
 	}
 	return nil
 }
@@ -194,6 +197,24 @@ func (b *Loader) count(row CountRow) error {
 	}
 	*l.counted.edit(0, row.Item, s.index) = row.No + 1
 	*s.counts.edit(0, row.No, s.index) = lastCount{l.No, ItemNo(row.Item), countPlace{row.Epoch, row.Sequence}, row.At}
+	return nil
+}
+
+func (b *Loader) exception(row ExceptionRow) error {
+	s := &b.state
+	e := row.Exception
+	e.slot = row.Slot
+	if row.No >= s.nextException || e.Open() != (row.Slot == 0) || row.Slot > 0 && (row.Slot <= s.oldestEnded || row.Slot > s.nextEnded) {
+		return ErrImage
+	}
+	changed := e.Index
+	if e.Open() {
+		s.openExceptions++
+	} else {
+		*s.ended.edit(0, row.Slot-1, 0) = row.No
+		changed = e.History[len(e.History)-1].Index
+	}
+	*s.exceptions.edit(0, row.No, changed) = &e
 	return nil
 }
 

@@ -78,6 +78,10 @@ type Location struct {
 	nextTransfer    uint32          // slot
 	transferHorizon uint64          // last time one ended
 	ahead           pages[Quantity] // by item: sellable goods that arrived elsewhere before the papers
+
+	belowZero int                  // levels with an exception negative_stock
+	receipts  [lastReceipts]uint64 // prints of the last receipts, in turn
+	sold      uint64               // how many there were
 }
 
 // unheardAge is the least age told for a location that no tick of this term has

@@ -21,6 +21,10 @@ type Operation struct {
 	Lines       []Line
 	Fault       string // why its bytes could not be understood: quarantined
 	Raw         []byte // its bytes, for the case that it is quarantined
+
+	skipped  int  // lines before the first, where only one is applied
+	admitted bool // a person let it out of quarantine
+	counted  bool // its goods have been counted since, a person says
 }
 
 // Line is one line of an operation. Quantity is in base units and positive,

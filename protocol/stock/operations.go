@@ -149,6 +149,12 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 	if op.Was != "" && op.ID.Sequence == 1 {
 		s.except(Exception{Code: Fork, Location: l.No, Operation: op.ID, Text: "what was written from " + op.Was + " on came under a new epoch: the hub has another history there"})
 	}
+	s.watchReceipt(l, op)
+	s.applyLines(l, op, result)
+}
+
+// applyLines books an operation that has no fault.
+func (s *State) applyLines(l *Location, op *Operation, result *Result) {
 	for i := range op.Lines {
 		line := &op.Lines[i]
 		code := OutcomeCode(0)
@@ -172,7 +178,7 @@ func (s *State) faultAt(l *Location, op *Operation) string {
 	if op.Was != "" && !strings.HasPrefix(op.Was, l.Code+".") {
 		return "was names an operation of another location"
 	}
-	if l.forgot.epoch > 0 && l.before(op, l.forgot) {
+	if l.forgot.epoch > 0 && !op.admitted && l.before(op, l.forgot) {
 		return "written before a count that is no longer remembered"
 	}
 	for i := range op.Lines {

@@ -70,7 +70,9 @@ func (w *world) show(words []string) []string {
 	case "items":
 		return w.showItems()
 	case "exceptions":
-		return w.showExceptions()
+		return w.showExceptions(true)
+	case "ended":
+		return w.showExceptions(false)
 	case "conflicts":
 		return w.showConflicts()
 	case "transfers":
@@ -140,29 +142,51 @@ func (w *world) showItems() (lines []string) {
 	return append(lines, "the catalogue is open")
 }
 
-func (w *world) showExceptions() (lines []string) {
-	for _, e := range w.state.ExceptionsFrom(0) {
-		from := e.Operation.String()
-		if e.Document != "" {
-			from = "document " + e.Document
+// showExceptions tells those that are open, or those that ended, with how.
+func (w *world) showExceptions(open bool) (lines []string) {
+	for no, e := range w.state.ExceptionsFrom(0) {
+		if e.Open() != open {
+			continue
 		}
-		if e.Code == stock.SetAsideMissing || e.Code == stock.AgedClaim {
-			claim := ""
-			if e.Line.Reservation != "" {
-				claim = " of " + e.Line.Reservation + " line " + e.Line.ReservationLine
+		text := fmt.Sprintf("%d: %s: %s", no+1, e.Code, w.exceptionText(e))
+		if e.Owner != "" {
+			text += ", owned by " + e.Owner
+		}
+		if !open {
+			for _, c := range e.History {
+				text += "; " + strings.TrimSpace(c.Action.String()+" "+c.Text)
+				if c.By != "" {
+					text += " by " + c.By
+				}
 			}
-			lines = append(lines, fmt.Sprintf("%s: %s %s at %s%s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, claim, e.Text))
-		} else if e.Code == stock.AgedTransfer || e.Code == stock.DuplicateArrival {
-			lines = append(lines, fmt.Sprintf("%s: %s %s at %s, %s", e.Code, e.Line.Quantity, e.Line.Item, w.state.LocationAt(e.Location).Code, e.Text))
-		} else if e.Code == stock.Fork {
-			lines = append(lines, fmt.Sprintf("fork: %s, %s", from, e.Text))
-		} else if e.Code == stock.Parked {
-			lines = append(lines, fmt.Sprintf("parked: %s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code()))
-		} else {
-			lines = append(lines, fmt.Sprintf("quarantined: %s, %s, %d bytes kept", from, e.Text, len(e.Raw)))
 		}
+		lines = append(lines, text)
 	}
 	return lines
+}
+
+func (w *world) exceptionText(e *stock.Exception) string {
+	from, at := e.Operation.String(), w.state.LocationAt(e.Location).Code
+	if e.Document != "" {
+		from = "document " + e.Document
+	}
+	switch e.Code {
+	case stock.SetAsideMissing, stock.AgedClaim:
+		claim := ""
+		if e.Line.Reservation != "" {
+			claim = " of " + e.Line.Reservation + " line " + e.Line.ReservationLine
+		}
+		return fmt.Sprintf("%s %s at %s%s, %s", e.Line.Quantity, e.Line.Item, at, claim, e.Text)
+	case stock.AgedTransfer, stock.DuplicateArrival:
+		return fmt.Sprintf("%s %s at %s, %s", e.Line.Quantity, e.Line.Item, at, e.Text)
+	case stock.NegativeStock:
+		return fmt.Sprintf("%s %s at %s", e.Line.Quantity, e.Line.Item, at)
+	case stock.Fork, stock.DuplicateReceipt:
+		return from + ", " + e.Text
+	case stock.Parked:
+		return fmt.Sprintf("%s line %d, %s %s %s", from, e.Number, e.Line.Kind, e.Line.Quantity, e.Line.Code())
+	}
+	return fmt.Sprintf("%s, %s, %d bytes kept", from, e.Text, len(e.Raw))
 }
 
 func (w *world) showTransfers() (lines []string) {

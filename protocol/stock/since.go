@@ -115,7 +115,14 @@ func (s *State) Reservations(after uint32) iter.Seq2[uint32, *Reservation] {
 	}
 }
 
-// ExceptionsFrom yields what waits for a person from a number on, oldest first.
+// ExceptionsFrom yields what waits for a person, or did and is remembered, from a
+// number on, oldest first.
 func (s *State) ExceptionsFrom(from uint32) iter.Seq2[uint32, *Exception] {
-	return s.exceptions.from(from)
+	return func(yield func(uint32, *Exception) bool) {
+		for n, e := range s.exceptions.from(from) {
+			if !yield(n, *e) {
+				return
+			}
+		}
+	}
 }

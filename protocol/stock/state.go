@@ -30,7 +30,9 @@ type Result struct {
 	At          uint64       // document: index at which it took effect
 	Available   []Quantity   // reserve: what each line could have
 	Reservation *Reservation // reserve, step: the record as it stood then
-	Outcomes    []Outcome    // batch, document: what was not plain success
+	Outcomes    []Outcome    // batch, document, map, admit: what was not plain success
+	Lines       int          // map: how many parked lines were applied
+	Next        uint32       // map: the exception to go on from; 0: that was all
 }
 
 // Entry is one replicated log entry: the commands of many callers, merged.
@@ -40,7 +42,8 @@ type Entry struct {
 }
 
 // Command is one of *Found, *Tick, *Batch, *Document, *Reserve, *Step,
-// *PutItems, *PutLocations, *AssignWriter, *Echoes, *EndTransfer.
+// *PutItems, *PutLocations, *AssignWriter, *Echoes, *EndTransfer, *Own, *Resolve,
+// *Map, *Admit.
 type Command any
 
 // Found gives a new cluster its incarnation. Later ones are ignored.
@@ -82,9 +85,11 @@ type State struct {
 	documentNo                   trie
 	oldestDocument, nextDocument uint32
 
-	exceptions     pages[Exception]
-	nextException  uint32
-	openExceptions int
+	exceptions             pages[*Exception]
+	nextException          uint32
+	openExceptions         int
+	ended                  pages[uint32] // exceptions that ended, in that order
+	oldestEnded, nextEnded uint32
 
 	conflicts                    pages[Conflict]
 	oldestConflict, nextConflict uint32
@@ -147,6 +152,14 @@ func (s *State) apply(command Command) Result {
 		return s.echoes(c)
 	case *EndTransfer:
 		return s.endTransfer(c)
+	case *Own:
+		return s.ownException(c)
+	case *Resolve:
+		return s.resolveException(c)
+	case *Map:
+		return s.mapCode(c)
+	case *Admit:
+		return s.admit(c)
 	case *Found:
 		if s.incarnation != 0 {
 			return Result{Code: Repeated}

@@ -51,6 +51,7 @@ func (s *State) tick(c *Tick) Result {
 	s.forgetDocuments()
 	s.forgetConflicts()
 	s.forgetCounts()
+	s.forgetExceptions()
 	s.ageTransfers()
 	return Result{Code: Accepted}
 }

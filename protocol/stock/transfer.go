@@ -73,10 +73,10 @@ func (s *State) transfer(l *Location, op *Operation, i int, item ItemNo) Outcome
 	line := op.Lines[i]
 	switch {
 	case line.Kind == Arrive:
-		return s.arrive(l, op, &line, i+1, item)
+		return s.arrive(l, op, &line, op.skipped+i+1, item)
 	case op.Reverses != "":
 		line.Kind, line.Of, line.Location = Arrive, op.Reverses, l.Code
-		return s.arrive(l, op, &line, i+1, item)
+		return s.arrive(l, op, &line, op.skipped+i+1, item)
 	}
 	return s.dispatch(l, op, &line, item)
 }

@@ -44,7 +44,7 @@ func (s *State) dropTransfer(t *Transfer) {
 		l.transferHorizon = s.index
 	}
 	if t.aged > 0 {
-		s.endException(t.aged - 1)
+		s.overException(t.aged - 1)
 	}
 	s.transferNo.remove(s.generation, t.ID)
 	s.transfers.clear(s.generation, t.no)

@@ -45,6 +45,10 @@ func init() {
 		"show":      (*world).show,
 		"echoes":    (*world).echoes,
 		"end":       func(w *world, a []string) []string { return w.one(&stock.EndTransfer{ID: a[0]}) },
+		"own":       (*world).own,
+		"resolve":   (*world).resolve,
+		"map":       (*world).mapCode,
+		"admit":     (*world).admit,
 		"epoch":     func(w *world, a []string) []string { w.store(a[0]).epoch = a[1]; return nil },
 		"pc":        func(w *world, a []string) []string { w.store(a[0]).installation = a[1]; return nil },
 		"offline":   func(w *world, a []string) []string { w.store(a[0]).offline = true; return nil },
@@ -198,6 +202,40 @@ func (w *world) echoes(words []string) []string {
 	return w.one(c)
 }
 
+// own EXCEPTION OWNER by WHO
+func (w *world) own(words []string) []string {
+	return w.one(&stock.Own{Exception: uint32(w.number(words[0])) - 1, Owner: words[1], By: after(words, "by")})
+}
+
+// resolve EXCEPTION by WHO because NOTE
+func (w *world) resolve(words []string) []string {
+	c := &stock.Resolve{Exception: uint32(w.number(words[0])) - 1, By: after(words, "by")}
+	if at := slices.Index(words, "because"); at >= 0 {
+		c.Note = strings.Join(words[at+1:], " ")
+	}
+	return w.one(c)
+}
+
+// map CODE to ITEM [xFACTOR] by WHO
+func (w *world) mapCode(words []string) []string {
+	c := &stock.Map{Code: words[0], Item: words[2], Factor: 1, By: after(words, "by")}
+	if strings.HasPrefix(words[3], "x") {
+		c.Factor = w.number(words[3][1:])
+	}
+	return w.one(c)
+}
+
+// admit EXCEPTION by WHO [counted] [as VERB...]: as it was kept, or as a person wrote it instead.
+func (w *world) admit(words []string) []string {
+	c := &stock.Admit{Exception: uint32(w.number(words[0])) - 1, By: after(words, "by"), Counted: slices.Contains(words, "counted")}
+	if at := slices.Index(words, "as"); at >= 0 {
+		c.Operation = w.operation(words[at+1:])
+	} else if e, ok := w.state.Exception(c.Exception); ok {
+		c.Operation.Raw = e.Raw
+	}
+	return w.one(c)
+}
+
 var durations = map[byte]int64{'s': 1000, 'm': 60_000, 'h': 3600_000, 'd': 86_400_000}
 
 func (w *world) duration(word string) int64 {
@@ -301,7 +339,7 @@ var verbs = map[string]stock.Kind{"sells": stock.Sale, "returns": stock.Return, 
 
 // operation reads VERB QUANTITY ITEM [ACCOUNT] [as ITEM] [for RESERVATION [line LINE]], or
 // VERB RESERVATION [line LINE] [quantity Q] [item ITEM], or does TASK, or closes TRANSFER, or undoing OPERATION VERB...,
-// or again OPERATION VERB... for what a fork made its store write again,
+// or again OPERATION VERB... for what a fork made its store write again, or slip RECEIPT VERB...,
 // or counts QUANTITY ITEM expecting QUANTITY [seeing QUANTITY] [confirmed],
 // or dispatches QUANTITY ITEM to LOCATION [ACCOUNT], or arrives QUANTITY ITEM of TRANSFER from LOCATION [ACCOUNT]
 func (w *world) operation(words []string) (op stock.Operation) {
@@ -310,6 +348,9 @@ func (w *world) operation(words []string) (op stock.Operation) {
 	}
 	if words[0] == "again" {
 		op.Was, words = words[1], words[2:]
+	}
+	if words[0] == "slip" {
+		op.Till, op.Receipt, words = "T1", words[1], words[2:]
 	}
 	for _, c := range clauses(words) {
 		kind, ok := verbs[c[0]]

@@ -35,6 +35,7 @@ func (s *State) settleLevel(at placeKey, cause Cause) {
 		s.yield(at, lacking, cause)
 	}
 	s.watchSetAside(at)
+	s.watchBelowZero(at)
 }
 
 // lacking is how many units have to give way: claims beyond what there is, but
@@ -171,7 +172,7 @@ func (s *State) watchSetAside(at placeKey) {
 		l.margin.edit(s.generation, uint32(at.item), s.index).missing = n + 1
 	case !missing && m.missing > 0:
 		l = s.own(l.No)
-		s.endException(m.missing - 1)
+		s.overException(m.missing - 1)
 		l.margin.edit(s.generation, uint32(at.item), s.index).missing = 0
 	}
 }
