@@ -59,6 +59,7 @@ func Register(s *serve.Server, h Hub) {
 	r.journal(s)
 	r.transfers(s)
 	r.fleet(s)
+	r.exceptions(s)
 	r.clusters(s)
 	r.feed(s)
 }

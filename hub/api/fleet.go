@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"math"
-	"strconv"
 
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
@@ -12,7 +11,6 @@ import (
 
 func (r routes) fleet(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/agents", Tag: "fleet", Summary: "Every location's agent: link, backlog, age"}, r.listAgents)
-	serve.Handle(s, serve.Route{Method: "GET", Path: "/v1/exceptions", Tag: "fleet", Summary: "What waits for a person: parked lines, quarantined operations, set-aside goods that are missing, orders nobody collects"}, r.exceptions)
 }
 
 type agentsInput struct{ shapes.Paging }
@@ -66,52 +64,3 @@ func (r routes) linked(ctx context.Context, agents []shapes.Agent) error {
 
 // claimed is a number that an agent says of itself, which may be any.
 func claimed(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
-
-type exceptionsInput struct {
-	Reading
-	shapes.Paging
-}
-
-type exceptionsOutput struct {
-	Body struct {
-		shapes.Page[shapes.Exception]
-		Position string `json:"position"`
-	}
-}
-
-func (r routes) exceptions(ctx context.Context, in *exceptionsInput) (*exceptionsOutput, error) {
-	state, err := r.state(ctx, in.Reading)
-	if err != nil {
-		return nil, err
-	}
-	after, err := pageAfter(in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	out := &exceptionsOutput{}
-	out.Body.Position = position(state)
-	out.Body.Data = []shapes.Exception{}
-	for no, e := range state.ExceptionsFrom(uint32(after)) {
-		if len(out.Body.Data) == in.Limit {
-			out.Body.NextCursor = cursorAt(uint64(no))
-			break
-		}
-		shape := shapes.Exception{ID: strconv.FormatUint(uint64(no), 10), Kind: e.Code.String(), Location: state.LocationAt(e.Location).Code,
-			Document: e.Document, Detail: e.Text, Position: positionAt(state.Incarnation(), e.Index)}
-		if e.Operation.Sequence > 0 {
-			shape.Operation = e.Operation.String()
-		}
-		if e.Code == stock.Parked {
-			shape.Line, shape.Item, shape.Movement, shape.Quantity = int64(e.Number), e.Line.Code(), e.Line.Kind.String(), shapes.Of(e.Line.Quantity)
-		}
-		if e.Code == stock.DuplicateArrival || e.Code == stock.AgedTransfer {
-			shape.Item, shape.Quantity, shape.Transfer = e.Line.Code(), shapes.Of(e.Line.Quantity), e.Line.Of
-		}
-		if e.Code == stock.SetAsideMissing || e.Code == stock.AgedClaim {
-			shape.Item, shape.Quantity = e.Line.Item, shapes.Of(e.Line.Quantity)
-			shape.Reservation, shape.ReservationLine = e.Line.Reservation, e.Line.ReservationLine
-		}
-		out.Body.Data = append(out.Body.Data, shape)
-	}
-	return out, nil
-}

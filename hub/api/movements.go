@@ -65,17 +65,23 @@ func documentCommand(ctx context.Context, body *shapes.Movements) (*stock.Docume
 	if !body.At.IsZero() {
 		command.Operation.At = body.At.UnixMilli()
 	}
-	for _, line := range body.Lines {
+	command.Operation.Lines = movementLines(body.Lines)
+	if _, err := protocol.EncodeOperation(&command.Operation); err != nil {
+		return nil, shapes.NewProblem(shapes.CodeTooLarge, err.Error()+": split the document")
+	}
+	return command, nil
+}
+
+func movementLines(shapes []shapes.MovementLine) []stock.Line {
+	lines := make([]stock.Line, len(shapes))
+	for i, line := range shapes {
 		kind, _ := stock.ParseKind(line.Movement)
 		account, _ := stock.ParseAccount(line.Account)
 		if account == stock.NoAccount && (kind == stock.Adjust || kind == stock.Return || kind.Transfers()) {
 			account = stock.Sellable
 		}
-		command.Operation.Lines = append(command.Operation.Lines, stock.Line{Kind: kind, Scanned: line.Item, Quantity: line.Quantity.Stock(), Account: account,
-			Reason: line.Reason, Approved: line.ApprovedBy, Of: line.Of, Location: line.Other})
+		lines[i] = stock.Line{Kind: kind, Scanned: line.Item, Quantity: line.Quantity.Stock(), Account: account,
+			Reason: line.Reason, Approved: line.ApprovedBy, Of: line.Of, Location: line.Other}
 	}
-	if _, err := protocol.EncodeOperation(&command.Operation); err != nil {
-		return nil, shapes.NewProblem(shapes.CodeTooLarge, err.Error()+": split the document")
-	}
-	return command, nil
+	return lines
 }

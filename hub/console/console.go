@@ -151,6 +151,9 @@ func status(w http.ResponseWriter, r *http.Request, h Hub) {
 		if len(p.Exceptions) == maxShown {
 			break
 		}
+		if !e.Open() {
+			continue
+		}
 		p.Exceptions = append(p.Exceptions, sentence(state, e))
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -222,6 +225,12 @@ func sentence(state *stock.State, e *stock.Exception) string {
 		return fmt.Sprintf("Parked at %s: %s of %s %s. Nobody knows this code yet.", at, e.Line.Kind, e.Line.Quantity, e.Line.Code())
 	}
 	switch e.Code {
+	case stock.NegativeStock:
+		return fmt.Sprintf("Below zero at %s: %s %s more have left than were there. Count it, or find what was never booked in.", at, e.Line.Quantity, e.Line.Item)
+	case stock.DuplicateReceipt:
+		return fmt.Sprintf("Sold twice at %s? %s: %s.", at, e.Operation, e.Text)
+	case stock.Fork:
+		return fmt.Sprintf("Written again at %s: %s. Nothing is lost; was a disk restored or a PC cloned?", at, e.Text)
 	case stock.SetAsideMissing:
 		return fmt.Sprintf("Missing at %s: %s %s of what is set aside (%s). Orders cannot be handed over.", at, e.Line.Quantity, e.Line.Item, e.Text)
 	case stock.AgedClaim:

@@ -44,7 +44,7 @@ func (i Item) Validate() []FieldError {
 	f.count("aliases", len(i.Aliases), 0, protocol.MaxAliases)
 	for n, a := range i.Aliases {
 		f.code(at("aliases", n, "code"), a.Code)
-		f.between(at("aliases", n, "factor"), a.Factor, 1, int64(stock.MaxQuantity/stock.Unit))
+		f.between(at("aliases", n, "factor"), a.Factor, 1, maxFactor)
 		if a.Code == i.Code {
 			f.add(at("aliases", n, "code"), "is the item's own code")
 		}
@@ -112,3 +112,6 @@ func Lined(line int64, errors []FieldError) LineFault {
 	}
 	return lined
 }
+
+// maxFactor bounds how many units one of an alias is.
+const maxFactor = int64(stock.MaxQuantity / stock.Unit)

@@ -76,22 +76,3 @@ type Version struct {
 	Go       string `json:"go" example:"go1.26"`
 	Platform string `json:"platform" example:"linux/amd64"`
 }
-
-// Exception is something that waits for a person.
-type Exception struct {
-	ID        string   `json:"id"`
-	Kind      string   `json:"kind" enum:"parked,quarantined,set_aside_missing,aged_claim,duplicate_arrival,aged_transfer"`
-	Location  string   `json:"location" example:"S014"`
-	Operation string   `json:"operation,omitempty" example:"S014.k3f9.123"`
-	Document  string   `json:"document,omitempty"`
-	Line      int64    `json:"line,omitempty" doc:"Counted from 1"`
-	Item      string   `json:"item,omitempty" doc:"parked: the code nobody knows"`
-	Movement  string   `json:"movement,omitempty" example:"sale"`
-	Quantity  Quantity `json:"quantity,omitzero"`
-	Detail    string   `json:"detail,omitempty"`
-	Position  string   `json:"position" example:"7.918273"`
-
-	Reservation     string `json:"reservation,omitempty" doc:"aged_claim: which"`
-	ReservationLine string `json:"reservation_line,omitempty"`
-	Transfer        string `json:"transfer,omitempty" doc:"duplicate_arrival, aged_transfer: which"`
-}
