@@ -43,7 +43,7 @@ func TestPagesAgainstAMap(t *testing.T) {
 		generation := uint64(0)
 		steps := rapid.IntRange(1, 100).Draw(t, "steps")
 		for index := uint64(1); index <= uint64(steps); index++ {
-			n := rapid.Uint32Range(0, 300).Draw(t, "n")
+			n := rapid.SampledFrom([]uint32{0, 50_000, 1 << 31}).Draw(t, "shelf") + rapid.Uint32Range(0, 300).Draw(t, "n")
 			switch rapid.IntRange(0, 9).Draw(t, "what") {
 			case 0:
 				copies = append(copies, copyOf{p, maps.Clone(model)})
