@@ -29,6 +29,7 @@ const (
 	commandWriter
 	commandEchoes
 	commandEndTransfer
+	commandSetPolicy
 )
 
 // Errors of DecodeEntry. Each stops the node: it never guesses.
@@ -99,6 +100,8 @@ func EncodeCommand(c stock.Command) Command {
 			f.str('i', v.ID)
 			f.str('w', v.Reason)
 		})
+	case *stock.SetPolicy:
+		return command(commandSetPolicy, func(f *fields) { writeSetPolicy(f, v) })
 	}
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
 }
@@ -223,6 +226,8 @@ func readBody(r *reader, kind uint64) stock.Command {
 		return readEchoes(r)
 	case commandEndTransfer:
 		return readEndTransfer(r)
+	case commandSetPolicy:
+		return readSetPolicy(r)
 	}
 	r.fail(ErrCommandKind)
 	return nil

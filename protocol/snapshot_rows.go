@@ -70,6 +70,9 @@ func writeRow(w *writer, row any) (kind byte) {
 	case stock.CountRow:
 		w.object(func(f *fields) { writeCountRow(f, &v) })
 		return rowCount
+	case stock.PolicyRow:
+		w.object(func(f *fields) { writePolicyRow(f, &v) })
+		return rowPolicy
 	}
 	panic(fmt.Sprintf("protocol: no bytes for row %T", row))
 }
@@ -190,6 +193,8 @@ func readRow(kind byte, body []byte) (any, error) {
 		row = readTransferRow(r)
 	case rowCount:
 		row = readCountRow(r)
+	case rowPolicy:
+		row = readPolicyRow(r)
 	default:
 		return nil, ErrSnapshotRow
 	}
