@@ -1,6 +1,9 @@
 package stock
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // PolicyFault is one thing wrong with a policy, with the path of its field as the
 // hub's API names it: safety_stock[2].quantity.
@@ -207,7 +210,7 @@ func (c *policyCheck) keys(r *ConflictOrder) {
 	for i, key := range r.Keys {
 		field := "keys[" + strconv.Itoa(i) + "]"
 		if key == 0 || key >= sortKeyCount {
-			c.add(field, "is no key")
+			c.add(field, "must be one of "+strings.Join(sortKeyNames[1:], ", "))
 			continue
 		}
 		if named[key] {

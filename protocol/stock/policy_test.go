@@ -177,3 +177,26 @@ func claimed(claims int) *stock.State {
 	}
 	return s
 }
+
+// TestAFrozenStateKeepsItsPolicy, and what groups held in it.
+func TestAFrozenStateKeepsItsPolicy(t *testing.T) {
+	w := newStoreWorld(t)
+	w.run([]string{"policy", "group", "OWN", "web", ",", "protect", "5", "for", "OWN"})
+	w.run([]string{"web", "reserves", "r1", "2", "HEART", "at", "S1"})
+	frozen := w.state.Freeze()
+	told := func() string {
+		l, _ := frozen.Location("S1")
+		no, _ := frozen.ItemNo("HEART")
+		return fmt.Sprintf("%d %+v", frozen.PolicyVersion(), frozen.Availability(l, no, "phone"))
+	}
+	before := told()
+	w.run([]string{"web", "reserves", "r2", "1", "HEART", "at", "S1"})
+	w.run([]string{"policy", "group", "OWN", "web", ",", "protect", "1", "for", "OWN", ",", "keep", "1"})
+	w.run([]string{"web", "releases", "r1"})
+	if after := told(); after != before {
+		t.Errorf("a frozen state said %s, says %s", before, after)
+	}
+	if err := frozen.Check(); err != nil {
+		t.Error(err)
+	}
+}
