@@ -235,7 +235,8 @@ func TestParts(t *testing.T) {
 	round := &protocol.Round{Hub: protocol.HubPosition{Incarnation: 1<<64 - 1, Index: 1<<64 - 1}, Restart: true, Now: 1 << 62,
 		Through: protocol.Position{Sequence: 1<<64 - 1, Chain: chain(1)}, Items: slices.Repeat([]stock.Item{item}, 100),
 		Levels: slices.Repeat([]stock.StoreLevel{level}, 5000), Claims: slices.Repeat([]stock.StoreClaim{claim}, 3000), Outcomes: slices.Repeat([]stock.Outcome{outcome}, 3000),
-		Renew: true, Tasks: slices.Repeat([]stock.StoreTask{task}, stock.MaxTasks), Transfers: slices.Repeat([]stock.StoreTransfer{transit}, 3000)}
+		Renew: true, Tasks: slices.Repeat([]stock.StoreTask{task}, stock.MaxTasks), Transfers: slices.Repeat([]stock.StoreTransfer{transit}, 3000),
+		Policy: stock.StorePolicy{Version: 1<<64 - 1, Returns: slices.Repeat([]stock.ReturnRule{{Class: code, To: stock.ReturnPending}}, stock.MaxReturnRules)}}
 	joined := &protocol.Round{Hub: round.Hub, Restart: true, Renew: true, Now: round.Now, Through: round.Through}
 	parts := round.Parts()
 	for i, part := range parts {
@@ -249,6 +250,9 @@ func TestParts(t *testing.T) {
 		}
 		joined.Items, joined.Levels = append(joined.Items, got.Items...), append(joined.Levels, got.Levels...)
 		joined.Tasks, joined.Transfers = append(joined.Tasks, got.Tasks...), append(joined.Transfers, got.Transfers...)
+		if got.Policy.Version > 0 {
+			joined.Policy = got.Policy
+		}
 		joined.Claims, joined.Outcomes = append(joined.Claims, got.Claims...), append(joined.Outcomes, got.Outcomes...)
 	}
 	if !reflect.DeepEqual(joined, round) {

@@ -136,6 +136,7 @@ func writeReserve(f *fields, v *stock.Reserve) {
 		f.str('i', line.Item)
 		f.int('q', int64(line.Quantity))
 		f.strs('c', line.Candidates)
+		f.str('g', line.Group)
 	})
 }
 
@@ -177,6 +178,8 @@ func readReserveLine(r *reader) (l stock.ReserveLine) {
 			l.Quantity = stock.Quantity(r.int())
 		case 'c':
 			r.list(MaxCandidates, func() { l.Candidates = append(l.Candidates, r.str(MaxText)) })
+		case 'g':
+			l.Group = r.str(MaxText)
 		default:
 			r.unknown()
 		}

@@ -33,6 +33,7 @@ const (
 	commandResolve
 	commandMap
 	commandAdmit
+	commandSetPolicy
 )
 
 // Errors of DecodeEntry. Each stops the node: it never guesses.
@@ -125,6 +126,8 @@ func EncodeCommand(c stock.Command) Command {
 		})
 	case *stock.Admit:
 		return command(commandAdmit, func(f *fields) { writeAdmit(f, v) })
+	case *stock.SetPolicy:
+		return command(commandSetPolicy, func(f *fields) { writeSetPolicy(f, v) })
 	}
 	panic(fmt.Sprintf("protocol: no bytes for command %T", c))
 }
@@ -257,6 +260,8 @@ func readBody(r *reader, kind uint64) stock.Command {
 		return readMap(r)
 	case commandAdmit:
 		return readAdmit(r)
+	case commandSetPolicy:
+		return readSetPolicy(r)
 	}
 	r.fail(ErrCommandKind)
 	return nil

@@ -16,7 +16,8 @@ const FrameVersion = 1
 // FeatureLevel is the highest replicated feature level this build understands;
 // level 1 has the operation kinds from sale to cannot_pick, level 2 adds done,
 // count, dispatch, arrive and close_transfer and settles conflicts, level 3 lets
-// an operation say what it was before a fork and by which policy it was resolved.
+// an operation say what it was before a fork and by which policy it was resolved,
+// has a policy that is set, and candidate groups in reservations.
 const FeatureLevel = 3
 
 // Frame is one of *Hello, *Welcome, *Append, *Ack, *Round, *Bye: six, and no more.
@@ -101,6 +102,9 @@ type Round struct {
 	// Transfers are lines of open transfers; all of a transfer's come together
 	// and replace what was known of it.
 	Transfers []stock.StoreTransfer
+
+	// Policy is what a store needs of the policy; version 0: it has not changed.
+	Policy stock.StorePolicy
 }
 
 // Bye ends a connection with a reason, and when to come back.

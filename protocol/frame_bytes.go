@@ -229,6 +229,7 @@ func writeRound(f *fields, v *Round) {
 		writeTask(f, &v.Tasks[i].Task)
 	})
 	f.objects('w', len(v.Transfers), func(i int, f *fields) { writeStoreTransfer(f, &v.Transfers[i]) })
+	writeStorePolicy(f, 'v', &v.Policy)
 }
 
 func readRound(r *reader) *Round {
@@ -263,6 +264,8 @@ func readRound(r *reader) *Round {
 			r.list(MaxRoundValues, func() { v.Tasks = append(v.Tasks, readStoreTask(r)) })
 		case 'w':
 			r.list(MaxRoundValues, func() { v.Transfers = append(v.Transfers, readStoreTransfer(r)) })
+		case 'v':
+			v.Policy = readStorePolicy(r)
 		default:
 			r.unknown()
 		}

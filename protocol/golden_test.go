@@ -52,8 +52,8 @@ func TestGolden(t *testing.T) {
 
 // generations are the formats that have grown: the file of the present bytes.
 // The files of older ones stay as they are.
-var generations = map[string]string{"operation": "operation_3", "frame_round": "frame_round_3", "entry_step": "entry_step_2",
-	"entry_document": "entry_document_3", "entry_batch": "entry_batch_3", "snapshot": "snapshot_4"}
+var generations = map[string]string{"operation": "operation_3", "frame_round": "frame_round_4", "entry_step": "entry_step_2",
+	"entry_document": "entry_document_3", "entry_batch": "entry_batch_3", "entry_reserve": "entry_reserve_2", "snapshot": "snapshot_4"}
 
 func goldenPath(name string) string {
 	if grown, ok := generations[name]; ok {
@@ -122,6 +122,19 @@ func TestEarlierSnapshots(t *testing.T) {
 		if n := state.Sizes(); state.Hash() != then.hash || state.Index() != then.index || n.Transfers != then.transfers || n.Conflicts == 0 || n.Exceptions != then.cases {
 			t.Errorf("%s reads as hash %#x, index %d, %+v", then.name, state.Hash(), state.Index(), n)
 		}
+	}
+}
+
+// TestASnapshotBeforeThePolicy is read with the policy that is built in.
+func TestASnapshotBeforeThePolicy(t *testing.T) {
+	read, err := snapshot(goldenBytes(t, "testdata/snapshot_3.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := read.(*stock.State)
+	const hashThen = 0x725c72cce7e1a894
+	if state.Hash() != hashThen || state.Index() != 12 || state.PolicyVersion() != stock.PolicyBuiltIn || state.PolicyChanged() != 0 {
+		t.Errorf("read hash %#x, index %d, policy %d", state.Hash(), state.Index(), state.PolicyVersion())
 	}
 }
 

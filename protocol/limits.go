@@ -63,8 +63,9 @@ const (
 	MaxText = 256
 	// MaxAliases bounds the aliases of one item.
 	MaxAliases = 64
-	// MaxCandidates bounds the candidate locations of a reservation line.
-	MaxCandidates = 64
+	// MaxCandidates bounds the candidate locations of a reservation line; policies
+	// keep it too, so its reason stands with them.
+	MaxCandidates = stock.MaxCandidates
 	// MaxBatchOperations bounds the operations of one Append and of one batch in
 	// the log; at 60 bytes an operation it fills a quarter of a frame.
 	MaxBatchOperations = 1024
@@ -83,6 +84,18 @@ const (
 	MaxTasks = stock.MaxTasks
 	// MaxTransfers bounds the open transfers, likewise.
 	MaxTransfers = stock.MaxTransfers
+	// MaxPolicyRows bounds the rows of a policy, likewise.
+	MaxPolicyRows = stock.MaxPolicyRows
+	// MaxChannelGroups bounds the groups of channels, likewise.
+	MaxChannelGroups = stock.MaxChannelGroups
+	// MaxRanking bounds the channels that a conflict order ranks, likewise.
+	MaxRanking = stock.MaxRanking
+	// MaxReturnRules bounds the rules for returns, likewise.
+	MaxReturnRules = stock.MaxReturnRules
+	// MaxPolicyDays bounds the days in a policy, likewise.
+	MaxPolicyDays = stock.MaxPolicyDays
+	// maxSortKeys bounds the keys of a conflict order: twice those that there are.
+	maxSortKeys = 10
 	// MaxEchoes bounds the echoes in one tick: one a second from every store.
 	MaxEchoes = 20_000
 )

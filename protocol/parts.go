@@ -10,6 +10,7 @@ const (
 	transitBytes = 60 + 4*MaxText
 	itemBytes    = 40 + 4*MaxText
 	aliasBytes   = 16 + MaxText
+	returnBytes  = 16 + MaxText
 )
 
 // Parts cuts a round into frames that keep every limit. Only the last says Last;
@@ -26,6 +27,9 @@ func (v *Round) Parts() []*Round {
 			part, used = head, 0
 		}
 		used += size
+	}
+	if part.Policy = v.Policy; v.Policy.Version > 0 {
+		grow(returnBytes * (1 + len(v.Policy.Returns)))
 	}
 	for i := range v.Items {
 		grow(itemBytes + aliasBytes*len(v.Items[i].Aliases))

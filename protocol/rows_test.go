@@ -13,7 +13,8 @@ import (
 // rows themselves read as a value or an error, never a panic.
 func FuzzReadRow(f *testing.F) {
 	s := stock.NewState()
-	s.Apply(1, &stock.Entry{Commands: []stock.Command{&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "S1", State: stock.Open}}},
+	s.Apply(1, &stock.Entry{Commands: []stock.Command{&stock.SetPolicy{Policy: stock.Policy{Candidates: []stock.CandidateGroup{{Name: "SHOPS", Locations: []string{"S1"}}}}},
+		&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "S1", State: stock.Open}}},
 		&stock.Document{Source: "erp", Location: "S1", Operation: stock.Operation{Document: "D1", Lines: []stock.Line{{Kind: stock.Delivery, Item: "X", Quantity: 9}}}},
 		&stock.Reserve{ID: "r1", Lines: []stock.ReserveLine{{Item: "X", Quantity: 9, Candidates: []string{"S1", "S2"}}}},
 		&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "S1", State: stock.Closed}}}}})
@@ -40,7 +41,7 @@ func FuzzReadRow(f *testing.F) {
 // TestEveryFieldOfARow is written and read back.
 func TestEveryFieldOfARow(t *testing.T) {
 	for _, row := range []any{&stock.HeaderRow{}, &stock.ItemRow{}, &stock.AliasRow{}, &stock.LocationRow{}, &stock.LevelRow{}, &stock.ReservationRow{},
-		&stock.ClaimRow{}, &stock.TaskRow{}, &stock.ConflictRow{}, &stock.DocumentRow{}, &stock.ExceptionRow{}} {
+		&stock.ClaimRow{}, &stock.TaskRow{}, &stock.ConflictRow{}, &stock.DocumentRow{}, &stock.ExceptionRow{}, &stock.PolicyRow{}} {
 		n := 0
 		fill(reflect.ValueOf(row).Elem(), &n)
 		want := reflect.ValueOf(row).Elem().Interface()

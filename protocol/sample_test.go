@@ -40,7 +40,14 @@ var (
 	fullOutcome = stock.Outcome{Epoch: "k3f9", Sequence: 123, Line: 2, Code: stock.LatePick, Text: "85123A", Index: 90_002}
 	fullTask    = stock.StoreTask{ID: 17, Task: stock.Task{Kind: stock.PutBack, Item: "85123A", Quantity: 2500, Reservation: "r1", Line: "2.1", Order: "4711", At: 77_000, Index: 90_002}}
 	fullTransit = stock.StoreTransfer{ID: "S014.k3f9.7", From: "S014", Dispatched: true, Since: 77_000, At: "W1", Item: "85123A", Account: stock.Damaged, Quantity: -2500}
-	fullFacts   = stock.LocationFacts{Code: "S014", Name: "Ghent", Region: "BE", GLN: "4012345000009", State: stock.Paused}
+	fullPolicy  = stock.Policy{
+		Safety: []stock.SafetyStock{{Item: "85123A", Class: "gifts", Location: "S014", Quantity: 2000}}, Thresholds: []stock.ChannelThreshold{{Channel: "web", Class: "gifts", Quantity: 1000}},
+		Groups: []stock.ChannelGroup{{Channel: "web", Group: "OWN"}}, Allocation: []stock.Allocation{{Group: "OWN", Item: "85123A", Class: "gifts", Location: "S014", Protected: 3000}},
+		Exclusions: []stock.Exclusion{{Location: "S014", Channel: "web", Group: "OWN"}}, Candidates: []stock.CandidateGroup{{Name: "SHOPS", Locations: []string{"S014", "W1"}}},
+		Orders:   []stock.ConflictOrder{{Class: "gifts", Keys: []stock.SortKey{stock.ByChannel, stock.ByOldest}, Ranking: []string{"market", "web"}}},
+		Remedies: []stock.RemedyRule{{Class: "gifts", Channel: "web", Moves: 2}}, Returns: []stock.ReturnRule{{Class: "gifts", To: stock.Sellable}},
+		CollectWithin: 172_800_000, AgedTransferDays: 3, JournalDays: 400}
+	fullFacts = stock.LocationFacts{Code: "S014", Name: "Ghent", Region: "BE", GLN: "4012345000009", State: stock.Paused}
 )
 
 func frames() []protocol.Frame {
@@ -56,7 +63,8 @@ func frames() []protocol.Frame {
 		&protocol.Round{Hub: hub, Since: 90_000, Part: 1, Last: true, Restart: true, Now: 77_001, Through: through, Items: []stock.Item{fullItem},
 			Levels:   []stock.StoreLevel{{Item: "85123A", Level: stock.Level{Sellable: -1, Damaged: 2, ReturnPending: 3, InTransit: 4, Claims: 5, Staged: 1}}},
 			Claims:   []stock.StoreClaim{{Reservation: "r1", Line: "2.1", Channel: "web", Order: "4711", Item: "85123A", Quantity: 2500, State: stock.Staged, Gone: true}},
-			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}, Transfers: []stock.StoreTransfer{fullTransit}},
+			Outcomes: []stock.Outcome{fullOutcome}, Renew: true, Tasks: []stock.StoreTask{fullTask}, Transfers: []stock.StoreTransfer{fullTransit},
+			Policy: stock.StorePolicy{Version: 4, Returns: fullPolicy.Returns}},
 		&protocol.Bye{Code: protocol.ByeUpgradeHub, Text: "feature level 2", RetryMS: 60_000},
 	}
 }
@@ -67,7 +75,7 @@ func commands() []stock.Command {
 		&stock.Tick{Elapsed: 1001, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
 		&stock.Document{Source: "erp", Location: "S014", Operation: fullOperation},
 		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 1 << 31, Priority: -3, Split: true,
-			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 2500, Candidates: []string{"S014", "W1"}}, {Item: "POST", Quantity: 1}}},
+			Lines: []stock.ReserveLine{{Item: "85123A", Quantity: 2500, Candidates: []string{"S014", "W1"}, Group: "SHOPS"}, {Item: "POST", Quantity: 1}}},
 		&stock.Step{ID: "r1", Action: stock.Extend, Line: "2", Quantity: 500, TTL: 60_000, To: "W1"},
 		&stock.PutItems{Items: []stock.Item{fullItem, {Code: "POST"}}},
 		&stock.PutLocations{Locations: []stock.LocationFacts{fullFacts}},
@@ -78,12 +86,15 @@ func commands() []stock.Command {
 		&stock.Resolve{Exception: 3, By: "anna", Note: "test scan"},
 		&stock.Map{Code: "CARTON", Item: "85123A", Factor: 12, By: "anna", From: 4},
 		&stock.Admit{Exception: 5, By: "anna", Counted: true, Operation: fullOperation},
+		&stock.SetPolicy{Replaces: 3, Policy: fullPolicy},
 	}
 }
 
 // earlier are the formats whose golden files an earlier version wrote.
 func earlier(t testing.TB) []format {
-	round := *frames()[4].(*protocol.Round)
+	before := *frames()[4].(*protocol.Round)
+	before.Policy = stock.StorePolicy{}
+	round := before
 	round.Transfers = nil
 	first := round
 	first.Since, first.Renew, first.Tasks = 0, false, nil
@@ -94,9 +105,13 @@ func earlier(t testing.TB) []format {
 	op := second
 	op.Lines = append([]stock.Line(nil), op.Lines...)
 	op.Lines[0].Counted, op.Lines[0].Expected, op.Lines[0].Confirmed, op.Lines[0].Location = 0, 0, false, ""
+	listed := *commands()[3].(*stock.Reserve)
+	listed.Lines = append([]stock.ReserveLine(nil), listed.Lines...)
+	listed.Lines[0].Group = ""
 	const wall = 1_700_000_000_456
 	list := []format{{"operation", op, nil, operation}, {"operation_2", second, nil, operation},
-		{"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame},
+		{"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame}, {"frame_round_3", &before, nil, frame},
+		{"entry_reserve", &stock.Entry{Wall: wall, Commands: []stock.Command{&listed}}, nil, entry},
 		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry}}
 	for suffix, understood := range map[string]stock.Operation{"": op, "_2": second} {
 		understood.Raw = encodeOperation(t, &understood)
@@ -154,8 +169,13 @@ func sampleState(t testing.TB) *stock.State {
 	last.After.Chain, last.End.Chain = chain(2), chain(3)
 	s.Apply(12, &stock.Entry{Commands: []stock.Command{last,
 		&stock.Document{Source: "wms", Location: "W1", Operation: stock.Operation{Document: "D3", Lines: []stock.Line{{Kind: stock.Dispatch, Item: "85123A", Quantity: 200, Account: stock.Sellable, Location: "S014"}}}}}})
+	s.Apply(13, &stock.Entry{Commands: []stock.Command{&stock.SetPolicy{Policy: stock.Policy{Safety: fullPolicy.Safety[:0:0], Groups: fullPolicy.Groups,
+		Allocation: []stock.Allocation{{Group: "OWN", Protected: 3000}}, Candidates: fullPolicy.Candidates, Orders: fullPolicy.Orders, Returns: fullPolicy.Returns}}}})
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
+	}
+	if s.PolicyVersion() != 2 {
+		t.Fatal("the sample's policy was refused")
 	}
 	if s.Sizes().Transfers != 2 {
 		t.Fatalf("the sample holds %+v", s.Sizes())

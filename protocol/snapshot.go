@@ -18,7 +18,7 @@ import (
 // stock.State.Rows, each as kind, length and msgpack map, and an end row whose
 // body is the SHA-256 of every byte before it.
 const (
-	snapshotVersion       = 2 // 2: conflicts, tasks, transfers, counts, places that claims have left
+	snapshotVersion       = 2 // 2: conflicts, tasks, transfers, counts, the policy, places that claims have left
 	snapshotMinimumReader = 2
 	snapshotMagic         = "SSNP"
 )
@@ -39,6 +39,7 @@ const (
 	rowConflict
 	rowTransfer
 	rowCount
+	rowPolicy
 )
 
 // Errors of ReadSnapshot.

@@ -32,14 +32,7 @@ func writeRow(w *writer, row any) (kind byte) {
 		w.object(func(f *fields) { writeLocationRow(f, &v) })
 		return rowLocation
 	case stock.LevelRow:
-		w.object(func(f *fields) {
-			f.uint('a', uint64(v.Location))
-			f.uint('i', uint64(v.Item))
-			writeLevel(f, v.Level)
-			f.uint('m', uint64(v.Missing))
-			f.uint('n', uint64(v.Negative))
-			f.uint('x', v.Changed)
-		})
+		w.object(func(f *fields) { writeLevelRow(f, &v) })
 		return rowLevel
 	case stock.ReservationRow:
 		w.object(func(f *fields) { writeReservationRow(f, &v) })
@@ -71,8 +64,20 @@ func writeRow(w *writer, row any) (kind byte) {
 	case stock.CountRow:
 		w.object(func(f *fields) { writeCountRow(f, &v) })
 		return rowCount
+	case stock.PolicyRow:
+		w.object(func(f *fields) { writePolicyRow(f, &v) })
+		return rowPolicy
 	}
 	panic(fmt.Sprintf("protocol: no bytes for row %T", row))
+}
+
+func writeLevelRow(f *fields, v *stock.LevelRow) {
+	f.uint('a', uint64(v.Location))
+	f.uint('i', uint64(v.Item))
+	writeLevel(f, v.Level)
+	f.uint('m', uint64(v.Missing))
+	f.uint('n', uint64(v.Negative))
+	f.uint('x', v.Changed)
 }
 
 func writeClaimRow(f *fields, v *stock.ClaimRow) {
@@ -177,6 +182,8 @@ func readRow(kind byte, body []byte) (any, error) {
 		row = readTransferRow(r)
 	case rowCount:
 		row = readCountRow(r)
+	case rowPolicy:
+		row = readPolicyRow(r)
 	default:
 		return nil, ErrSnapshotRow
 	}

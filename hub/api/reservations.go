@@ -65,7 +65,7 @@ func reserveCommand(body *shapes.ReservationRequest) *stock.Reserve {
 		command.TTL = defaultHold
 	}
 	for _, line := range body.Lines {
-		command.Lines = append(command.Lines, stock.ReserveLine{Item: line.Item, Quantity: line.Quantity.Stock(), Candidates: line.Candidates})
+		command.Lines = append(command.Lines, stock.ReserveLine{Item: line.Item, Quantity: line.Quantity.Stock(), Candidates: line.Candidates, Group: line.Group})
 	}
 	return command
 }

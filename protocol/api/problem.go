@@ -35,6 +35,7 @@ const (
 	CodeWriterAssigned   Code = "writer_assigned"
 	CodeLocationClosed   Code = "location_closed"
 	CodeOtherIncarnation Code = "other_incarnation"
+	CodePolicyVersion    Code = "policy_version"
 	CodeBusy             Code = "busy"
 	CodeBehind           Code = "behind"
 	CodeUnavailable      Code = "unavailable"
@@ -67,6 +68,7 @@ var Codes = []CodeRow{
 	{CodeWriterAssigned, 409, "The location already has a writer"},
 	{CodeLocationClosed, 409, "The location is closed"},
 	{CodeOtherIncarnation, 409, "The position belongs to another incarnation of the hub"},
+	{CodePolicyVersion, 409, "The policy is no longer the one that was to be replaced"},
 	{CodeTooLarge, 413, "The body is too large"},
 	{CodeWrongContentType, 415, "The body has the wrong content type"},
 	{CodeHostRefused, 421, "This server is not known under that host name"},

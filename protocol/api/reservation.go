@@ -23,7 +23,8 @@ type ReservationRequest struct {
 type ReservationWant struct {
 	Item       string   `json:"item" example:"85123A"`
 	Quantity   Quantity `json:"quantity" example:"1"`
-	Candidates []string `json:"candidates" doc:"Locations that may serve the line, in order of preference" example:"[\"S014\"]"`
+	Candidates []string `json:"candidates,omitempty" doc:"Locations that may serve the line, in order of preference; required unless candidate_group is there" example:"[\"S014\"]"`
+	Group      string   `json:"candidate_group,omitempty" doc:"A list of locations that the policy names, instead of candidates" example:"nearby"`
 }
 
 // Validate lists every fault.
@@ -40,7 +41,14 @@ func (r ReservationRequest) Validate() []FieldError {
 	for i, l := range r.Lines {
 		f.code(at("lines", i, "item"), l.Item)
 		f.positive(at("lines", i, "quantity"), l.Quantity)
-		f.candidates(at("lines", i, "candidates"), l.Candidates)
+		switch {
+		case l.Group == "":
+			f.candidates(at("lines", i, "candidates"), l.Candidates)
+		case len(l.Candidates) > 0:
+			f.add(at("lines", i, "candidate_group"), "stands beside candidates: a line names one of them")
+		default:
+			f.code(at("lines", i, "candidate_group"), l.Group)
+		}
 	}
 	return f
 }

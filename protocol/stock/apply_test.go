@@ -28,6 +28,10 @@ func FuzzApply(f *testing.F) {
 		protocol.EncodeCommand(&stock.AssignWriter{Location: "W1", Installation: "pc2"}),
 		protocol.EncodeCommand(&stock.Tick{Elapsed: 10_000, Echoes: []stock.Echo{{Location: "S1", Now: 1, Base: 9}}}),
 		protocol.EncodeCommand(&stock.Found{Incarnation: 1}),
+		protocol.EncodeCommand(&stock.SetPolicy{Policy: somePolicy()}),
+		protocol.EncodeCommand(&stock.SetPolicy{Replaces: 2, Policy: stock.Policy{Groups: []stock.ChannelGroup{{Channel: "web", Group: "OWN"}},
+			Allocation: []stock.Allocation{{Group: "OWN", Class: "default", Protected: 4000}}}}),
+		protocol.EncodeCommand(&stock.Reserve{ID: "r3", Channel: "market", Mode: stock.Partial, Lines: []stock.ReserveLine{{Item: "HEART", Quantity: 9000, Group: "SHOPS"}}}),
 		protocol.EncodeCommand(&stock.Echoes{Term: 1, Echoes: []stock.Echo{{Location: "S1", Now: 1, Base: 9}}}),
 		protocol.EncodeCommand(&stock.Step{ID: "r1", Action: stock.Move, Line: "1", Quantity: 400, To: "W1"}),
 		protocol.EncodeCommand(&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "W1", State: stock.Closed}}}),
@@ -48,6 +52,7 @@ func FuzzApply(f *testing.F) {
 		w.run([]string{"opening", "W1", "HEART", "10"})
 		w.run([]string{"web", "reserves", "r1", "3", "HEART", "at", "S1", "W1", ",", "2", "HEART", "at", "W1"})
 		w.run([]string{"web", "confirms", "r1"})
+		w.run([]string{"policy", "keep", "1", "HEART", ",", "group", "OWN", "web", ",", "protect", "6", "for", "OWN", ",", "candidates", "SHOPS", "S1", "W1"})
 		w.state.Apply(w.index+1, entry)
 		if err := w.state.Check(); err != nil {
 			t.Fatal(err)

@@ -50,6 +50,9 @@ func (s *State) Check() error {
 	if err := s.checkExceptions(); err != nil {
 		return err
 	}
+	if err := s.checkHeld(); err != nil {
+		return err
+	}
 	if len(claims) > 0 {
 		return errors.New("an open claim stands at a level that does not exist")
 	}

@@ -63,11 +63,11 @@ func (s *State) place(r *Reservation, i int) {
 	if c.State.Open() {
 		s.link(l, c.Item, c.slot)
 	}
-	s.tally(l, c, 1)
+	s.tally(l, r, c, 1)
 }
 
 // tally adds (sign 1) or takes away (-1) an open claim from its level.
-func (s *State) tally(l *Location, c *Claim, sign Quantity) {
+func (s *State) tally(l *Location, r *Reservation, c *Claim, sign Quantity) {
 	if !c.State.Open() {
 		return
 	}
@@ -75,6 +75,7 @@ func (s *State) tally(l *Location, c *Claim, sign Quantity) {
 	if c.State == Staged {
 		l.margin.edit(s.generation, uint32(c.Item), s.index).staged += sign * c.Quantity
 	}
+	s.hold(l, r.Channel, c.Item, sign*c.Quantity)
 	s.touch(l.No, c.Item)
 	s.note(uint64(l.No), uint64(c.Item), uint64(c.State), uint64(sign*c.Quantity))
 }
@@ -84,13 +85,13 @@ func (s *State) turn(r *Reservation, i int, to ClaimState) {
 	c := &r.Lines[i]
 	l := s.own(c.Location)
 	l.claims.edit(s.generation, c.slot, s.index)
-	s.tally(l, c, -1)
+	s.tally(l, r, c, -1)
 	if c.State.Open() && !to.Open() {
 		s.unlink(l, c.Item, c.slot)
 		s.endAged(c)
 	}
 	c.State, c.Since = to, s.now
-	s.tally(l, c, 1)
+	s.tally(l, r, c, 1)
 	if to == Confirmed && c.Confirmed == 0 {
 		c.Confirmed = max(s.now, 1)
 		s.watchAge(r, c)
@@ -112,7 +113,7 @@ func (s *State) relocate(r *Reservation, i int, to LocationNo, reason string) {
 	c := &r.Lines[i]
 	l := s.own(c.Location)
 	s.unlink(l, c.Item, c.slot)
-	s.tally(l, c, -1)
+	s.tally(l, r, c, -1)
 	l.claims.edit(s.generation, c.slot, s.index).gone = true
 	stays := make([]Stay, len(c.Left), len(c.Left)+1) // a part split off shares what it was made of
 	copy(stays, c.Left)

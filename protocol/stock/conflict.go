@@ -51,9 +51,6 @@ func causeOf(op *Operation, kind CauseKind) Cause {
 	return Cause{kind, op.ID, op.Document, op.Incarnation, op.Seen}
 }
 
-// PolicyBuiltIn is the version of the conflict rule that is built in.
-const PolicyBuiltIn = 1
-
 // Conflict is the record of one claim that gave way, or of goods that left for a
 // claim that was over.
 type Conflict struct {
@@ -106,7 +103,7 @@ func conflictOf(r *Reservation, i int, cause Cause) Conflict {
 
 // conflict remembers a conflict and counts it.
 func (s *State) conflict(c Conflict) {
-	c.Index, c.At, c.Policy = s.index, s.now, PolicyBuiltIn
+	c.Index, c.At, c.Policy = s.index, s.now, s.policy.version
 	if s.nextConflict-s.oldestConflict >= MaxConflicts {
 		s.forgetConflict()
 	}

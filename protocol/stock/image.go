@@ -24,6 +24,11 @@ type (
 		NextCount, OldestCount                    uint32
 		NextEnded, OldestEnded                    uint32
 	}
+	// PolicyRow is the policy in force, where one was set.
+	PolicyRow struct {
+		Version, Changed uint64
+		Policy           Policy
+	}
 	// ItemRow is one catalogue row and the outside accounts of its item.
 	ItemRow struct {
 		No      uint32
@@ -135,8 +140,12 @@ func (s *State) Rows() iter.Seq[any] {
 		header := HeaderRow{s.index, s.incarnation, s.hash, s.term, s.now, s.closed, uint32(s.nextItem), uint32(s.nextLocation),
 			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException, s.nextConflict, s.oldestConflict, s.termBegan, s.horizon,
 			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount, s.nextEnded, s.oldestEnded}
-		_ = yield(header) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.goodsRows(yield) && s.otherRows(yield)
+		_ = yield(header) && s.policyRow(yield) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.goodsRows(yield) && s.otherRows(yield)
 	}
+}
+
+func (s *State) policyRow(yield func(any) bool) bool {
+	return s.policy.version == PolicyBuiltIn || yield(PolicyRow{s.policy.version, s.policy.changed, *s.policy.policy})
 }
 
 func (s *State) catalogueRows(yield func(any) bool) bool {

@@ -15,7 +15,7 @@ type Loader struct {
 func (b *Loader) Add(row any) error {
 	s := &b.state
 	if h, ok := row.(HeaderRow); ok && !b.header {
-		b.header = true
+		b.header, s.policy = true, builtIn
 		s.index, s.incarnation, s.hash, s.term, s.now, s.closed = h.Index, h.Incarnation, h.Hash, h.Term, h.Now, h.Closed
 		s.nextItem, s.nextLocation, s.nextReservation = ItemNo(h.NextItem), LocationNo(h.NextLocation), h.NextReservation
 		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts
@@ -28,6 +28,11 @@ func (b *Loader) Add(row any) error {
 		return ErrImage
 	}
 	switch r := row.(type) {
+	case PolicyRow:
+		if s.policy != builtIn || r.Version <= PolicyBuiltIn || s.reservationNo.size > 0 || len(r.Policy.Faults()) > 0 {
+			return ErrImage
+		}
+		s.policy = rulesOf(&r.Policy, r.Version, r.Changed)
 	case ItemRow:
 		return b.item(r)
 	case AliasRow:
@@ -149,6 +154,7 @@ func (b *Loader) reservation(row ReservationRow) error {
 			return ErrImage
 		}
 		s.link(l, c.Item, c.slot)
+		s.hold(l, r.Channel, c.Item, c.Quantity)
 	}
 	*s.reservations.edit(0, row.No, row.Changed) = r
 	s.reservationNo.put(0, r.ID, row.No)

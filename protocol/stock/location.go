@@ -62,9 +62,10 @@ type Location struct {
 	margin     pages[margin]
 	claims     pages[claimRef]
 	nextClaim  uint32
-	horizon    uint64           // last change of a claim forgotten since
-	firstClaim pages[uint32]    // by item: a slot + 1 of its open claims
-	links      pages[claimLink] // by slot, of open claims
+	horizon    uint64            // last change of a claim forgotten since
+	firstClaim pages[uint32]     // by item: a slot + 1 of its open claims
+	links      pages[claimLink]  // by slot, of open claims
+	held       []pages[Quantity] // by floor of the policy, by item: what its group's open claims hold
 
 	tasks       pages[Task]
 	nextTask    uint32
@@ -116,6 +117,7 @@ func (s *State) own(no LocationNo) *Location {
 		own.Epochs = append([]Epoch(nil), own.Epochs...)
 		own.Replaced = append([]string(nil), own.Replaced...)
 		own.Outcomes = append([]Outcome(nil), own.Outcomes...)
+		own.held = append([]pages[Quantity](nil), own.held...)
 		*slot = &own
 	}
 	return *slot

@@ -81,8 +81,8 @@ func (m *crowd) stock(locations, items int) {
 	}
 }
 
-// claimed is a reservation of one unit somewhere.
-func claimed(id string, n int) *stock.Reserve {
+// aUnit is a reservation of one unit somewhere.
+func aUnit(id string, n int) *stock.Reserve {
 	return &stock.Reserve{ID: id, Channel: "web", Order: "O-" + id, Mode: stock.AllOrNothing, TTL: 3600_000,
 		Lines: []stock.ReserveLine{{Item: article(n * 7 % 10_000), Quantity: stock.Unit, Candidates: []string{place(n % 100)}}}}
 }
@@ -90,7 +90,7 @@ func claimed(id string, n int) *stock.Reserve {
 func (m *crowd) hold(n int) {
 	for i := range n {
 		id := "order-" + strconv.Itoa(i)
-		m.apply(claimed(id, i), &stock.Step{ID: id, Action: stock.Confirm})
+		m.apply(aUnit(id, i), &stock.Step{ID: id, Action: stock.Confirm})
 	}
 }
 
@@ -101,7 +101,7 @@ func (m *crowd) comeAndEnd(from, n int) {
 		var commands []stock.Command
 		for k := i; k < i+together; k++ {
 			id := "cart-" + strconv.Itoa(k)
-			commands = append(commands, claimed(id, k), &stock.Step{ID: id, Action: stock.Release})
+			commands = append(commands, aUnit(id, k), &stock.Step{ID: id, Action: stock.Release})
 		}
 		m.apply(append(commands, &stock.Tick{Elapsed: 10_000, Term: 1})...)
 		for range 29 { // 500 of a million in a week are five minutes

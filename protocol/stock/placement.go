@@ -17,10 +17,12 @@ type Reserve struct {
 }
 
 // ReserveLine asks for units of an item at the first candidate that has them.
+// Candidates are listed, or Group names a list of the policy.
 type ReserveLine struct {
 	Item       string
 	Quantity   Quantity
 	Candidates []string
+	Group      string
 }
 
 // want is a request line while it is being placed.
@@ -33,8 +35,9 @@ type want struct {
 
 // placing holds what a request would take, on top of what is taken already.
 type placing struct {
-	state *State
-	taken map[placeKey]Quantity // looked up only, never walked
+	state   *State
+	channel string
+	taken   map[placeKey]Quantity // looked up only, never walked
 }
 
 type placeKey struct {
@@ -44,10 +47,7 @@ type placeKey struct {
 
 func (p *placing) free(at LocationNo, item ItemNo) Quantity {
 	l := p.state.LocationAt(at)
-	if l.State != Open {
-		return 0
-	}
-	return max(0, l.Available(item)-p.taken[placeKey{at, item}])
+	return max(0, p.state.Availability(l, item, p.channel).Quantity()-p.taken[placeKey{at, item}])
 }
 
 func (s *State) reserve(c *Reserve) Result {
@@ -58,9 +58,12 @@ func (s *State) reserve(c *Reserve) Result {
 		if q := c.Lines[i].Quantity; q <= 0 || q > MaxQuantity {
 			return Result{Code: Invalid, Text: "line " + strconv.Itoa(i+1) + ": quantity out of range"}
 		}
+		if fault := s.policy.candidatesFault(&c.Lines[i]); fault != "" {
+			return Result{Code: Invalid, Text: "line " + strconv.Itoa(i+1) + ": " + fault}
+		}
 	}
 	wants := s.wants(c)
-	p := &placing{state: s, taken: map[placeKey]Quantity{}}
+	p := &placing{state: s, channel: c.Channel, taken: map[placeKey]Quantity{}}
 	first := p.whole(wants)
 	lines := make([][]Claim, len(wants))
 	available := make([]Quantity, len(wants))
@@ -81,13 +84,13 @@ func (s *State) reserve(c *Reserve) Result {
 
 func (s *State) wants(c *Reserve) []want {
 	wants := make([]want, len(c.Lines))
-	for i, line := range c.Lines {
-		w := &wants[i]
+	for i := range c.Lines {
+		line, w := &c.Lines[i], &wants[i]
 		if w.item, w.known = s.ItemNo(line.Item); !w.known {
 			w.item = NoItem
 		}
 		w.quantity = line.Quantity
-		for _, code := range line.Candidates {
+		for _, code := range s.policy.candidatesOf(line) {
 			if l, ok := s.Location(code); ok {
 				w.candidates = append(w.candidates, l.No)
 			}
@@ -186,6 +189,9 @@ func (p *placing) offered(wants []want) []Quantity {
 func (s *State) record(c *Reserve, wants []want, placed [][]Claim, available []Quantity) *Reservation {
 	r := &Reservation{ID: c.ID, Channel: c.Channel, Order: c.Order, Mode: c.Mode, Priority: c.Priority, CollectWithin: c.CollectWithin,
 		Created: s.index, Deadline: s.now + c.TTL, no: s.nextReservation, generation: s.generation}
+	if r.CollectWithin == 0 {
+		r.CollectWithin = s.policy.policy.CollectWithin
+	}
 	s.nextReservation++
 	s.reservationNo.put(s.generation, c.ID, r.no)
 	*s.reservations.edit(s.generation, r.no, s.index) = r

@@ -147,9 +147,9 @@ func (s *State) split(r *Reservation, i int, q Quantity) int {
 	part.Line += "." + strconv.Itoa(parts)
 	part.Quantity, part.aged = q, 0
 	l := s.own(part.Location)
-	s.tally(l, &r.Lines[i], -1)
+	s.tally(l, r, &r.Lines[i], -1)
 	r.Lines[i].Quantity -= q
-	s.tally(l, &r.Lines[i], 1)
+	s.tally(l, r, &r.Lines[i], 1)
 	l.claims.edit(s.generation, r.Lines[i].slot, s.index)
 	r.Lines = append(r.Lines, part)
 	s.place(r, len(r.Lines)-1)

@@ -64,7 +64,7 @@ func (w *world) claims(r *stock.Reservation) (lines []string) {
 	return lines
 }
 
-// show LOCATION ITEM | show RESERVATION | show items|exceptions|time|closed|outside ITEM|outcomes LOCATION|...
+// show LOCATION ITEM [for CHANNEL] | show RESERVATION | show items|exceptions|time|closed|outside ITEM|outcomes LOCATION|...
 func (w *world) show(words []string) []string {
 	switch words[0] {
 	case "items":
@@ -81,6 +81,8 @@ func (w *world) show(words []string) []string {
 		t := w.state.Totals()
 		return []string{fmt.Sprintf("%d claims gave way: %d moved, %d short; lost carts %s, oversold %s; %d late picks, %d picked twice",
 			t.Conflicts, t.Moved, t.Short, t.LostCarts, t.Oversold, t.LatePicks, t.PickedTwice)}
+	case "policy":
+		return []string{fmt.Sprintf("policy %d, since index %d", w.state.PolicyVersion(), w.state.PolicyChanged())}
 	case "time":
 		return []string{fmt.Sprintf("%d ms of hub time", w.state.Now())}
 	case "outside":
@@ -98,6 +100,9 @@ func (w *world) show(words []string) []string {
 			return []string{"nothing known of " + words[0]}
 		}
 		return w.claims(r)
+	}
+	if channel := after(words, "for"); channel != "" {
+		return w.showAvailability(words[0], words[1], channel)
 	}
 	return w.showLevel(words[0], words[1])
 }
@@ -121,6 +126,26 @@ func (w *world) showLevel(location, item string) []string {
 	}
 	if v.Claims != 0 || l.Ahead(no) != 0 {
 		text += ", available " + l.Available(no).String()
+	}
+	return []string{text}
+}
+
+func (w *world) showAvailability(location, item, channel string) []string {
+	l, _ := w.state.Location(location)
+	no, _ := w.state.ItemNo(item)
+	a := w.state.Availability(l, no, channel)
+	text := fmt.Sprintf("%s may have %s: sellable %s", channel, a.Quantity(), a.Sellable)
+	names := []string{"claimed", "safety stock", "left to other channels", "protected for others", "ahead of papers"}
+	for i, q := range []stock.Quantity{a.Claims, a.Safety, a.Threshold, a.Protected, a.Ahead} {
+		if q != 0 {
+			text += ", " + names[i] + " " + q.String()
+		}
+	}
+	if a.Unclamped() < 0 {
+		text += ", so " + a.Unclamped().String()
+	}
+	if a.Excluded {
+		text += ", excluded"
 	}
 	return []string{text}
 }
@@ -224,6 +249,9 @@ func (w *world) showConflicts() (lines []string) {
 		}
 		if c.Cause.Document != "" {
 			text += " " + c.Cause.Document
+		}
+		if c.Policy != stock.PolicyBuiltIn {
+			text += fmt.Sprintf(", by policy %d", c.Policy)
 		}
 		lines = append(lines, text)
 	}

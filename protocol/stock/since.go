@@ -93,7 +93,7 @@ func (s *State) ItemsSince(index uint64) iter.Seq2[ItemNo, *Item] {
 
 // Changed is the index of the last change that a round to this location tells.
 func (s *State) Changed(l *Location) uint64 {
-	newest := max(l.goods.newest, l.claims.newest, l.tasks.newest, l.taskHorizon, l.transfers.newest, l.transferHorizon, s.items.newest)
+	newest := max(l.goods.newest, l.claims.newest, l.tasks.newest, l.taskHorizon, l.transfers.newest, l.transferHorizon, s.items.newest, s.policy.changed)
 	for i := range l.Epochs {
 		newest = max(newest, l.Epochs[i].Changed)
 	}

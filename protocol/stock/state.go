@@ -5,20 +5,21 @@ type Code uint8
 
 // Codes. Written into journals: add, never renumber.
 const (
-	Accepted    Code = 1 + iota
-	Repeated         // done before: the answer is the present record
-	ShortOf          // a reservation asked for more than there is
-	NotFound         // no such reservation, line or location
-	NotAllowed       // the record's state does not allow the step
-	WrongWriter      // somebody else writes this location
-	Ignored          // a batch that does not continue its epoch: nothing happened
-	Forked           // same sequence, another history
-	TooMany          // a bound of the state was reached
-	Invalid          // the hub's own API let something through that apply will not
-	Reused           // a document's id was used before, for something else
+	Accepted     Code = 1 + iota
+	Repeated          // done before: the answer is the present record
+	ShortOf           // a reservation asked for more than there is
+	NotFound          // no such reservation, line or location
+	NotAllowed        // the record's state does not allow the step
+	WrongWriter       // somebody else writes this location
+	Ignored           // a batch that does not continue its epoch: nothing happened
+	Forked            // same sequence, another history
+	TooMany           // a bound of the state was reached
+	Invalid           // the hub's own API let something through that apply will not
+	Reused            // a document's id was used before, for something else
+	OtherVersion      // the policy is no longer the one that was to be replaced
 )
 
-var codes = []string{"", "accepted", "repeated", "short", "not_found", "not_allowed", "wrong_writer", "ignored", "forked", "too_many", "invalid", "reused"}
+var codes = []string{"", "accepted", "repeated", "short", "not_found", "not_allowed", "wrong_writer", "ignored", "forked", "too_many", "invalid", "reused", "version"}
 
 func (c Code) String() string { return nameOf(codes, int(c)) }
 
@@ -33,6 +34,7 @@ type Result struct {
 	Outcomes    []Outcome    // batch, document, map, admit: what was not plain success
 	Lines       int          // map: how many parked lines were applied
 	Next        uint32       // map: the exception to go on from; 0: that was all
+	Version     uint64       // set policy: the version in force now
 }
 
 // Entry is one replicated log entry: the commands of many callers, merged.
@@ -43,7 +45,7 @@ type Entry struct {
 
 // Command is one of *Found, *Tick, *Batch, *Document, *Reserve, *Step,
 // *PutItems, *PutLocations, *AssignWriter, *Echoes, *EndTransfer, *Own, *Resolve,
-// *Map, *Admit.
+// *Map, *Admit, *SetPolicy.
 type Command any
 
 // Found gives a new cluster its incarnation. Later ones are ignored.
@@ -103,13 +105,15 @@ type State struct {
 	counts                 pages[lastCount]
 	oldestCount, nextCount uint32
 
+	policy *rules // what is in force, made ready to be asked; shared, never changed
+
 	timers  timers
 	touched []placeKey // levels to settle; empty between commands
 	watch   *watch     // who explains a level; nil where the log is only applied
 }
 
 // NewState is the state before the first entry of a log.
-func NewState() *State { return &State{rule: settled} }
+func NewState() *State { return &State{rule: settled, policy: builtIn} }
 
 // Apply takes the entry at index and gives one result for each of its commands.
 // It panics on a command it does not know: a node that cannot understand the
@@ -160,6 +164,8 @@ func (s *State) apply(command Command) Result {
 		return s.mapCode(c)
 	case *Admit:
 		return s.admit(c)
+	case *SetPolicy:
+		return s.setPolicy(c)
 	case *Found:
 		if s.incarnation != 0 {
 			return Result{Code: Repeated}

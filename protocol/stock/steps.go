@@ -128,7 +128,7 @@ func (s *State) hindersMove(r *Reservation, c *Step, todo []int) Code {
 	if !ok {
 		return NotFound
 	}
-	p := &placing{state: s, taken: map[placeKey]Quantity{}}
+	p := &placing{state: s, channel: r.Channel, taken: map[placeKey]Quantity{}}
 	for _, i := range todo {
 		line := &r.Lines[i]
 		q := line.Quantity

