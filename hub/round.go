@@ -20,6 +20,7 @@ func roundSince(state *stock.State, l *stock.Location, epoch string, base protoc
 	for _, item := range state.ItemsSince(since) {
 		round.Items = append(round.Items, *item)
 	}
+	round.Policy = state.PolicySince(since)
 	for no, level := range l.LevelsSince(since) {
 		round.Levels = append(round.Levels, stock.StoreLevel{Item: state.Item(no).Code, Level: level})
 	}

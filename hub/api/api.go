@@ -60,6 +60,7 @@ func Register(s *serve.Server, h Hub) {
 	r.transfers(s)
 	r.fleet(s)
 	r.exceptions(s)
+	r.policy(s)
 	r.clusters(s)
 	r.feed(s)
 }
