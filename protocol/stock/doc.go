@@ -32,6 +32,10 @@
 //	reservation  a claim on units: held, confirmed, staged, then ended once
 //	conflict     claims exceed what a location has; settled by rule
 //	yield        to give way in a conflict: move, else be short
+//	policy       what central IT decides about promises, as data with a version
+//	safety stock units kept from every channel; threshold: those that one channel
+//	             leaves to others
+//	group        of channels; protected: units kept for it as far as it holds less
 //	move         what a claim does; goods transfer
 //	task         what a store should do: recount, put back
 //	exception    what needs a person

@@ -24,7 +24,8 @@ type policyCheck struct {
 }
 
 // Faults are why the policy cannot be set, at most 100 of them. What its codes
-// name may be unknown: that is no fault.
+// name may be unknown: that is no fault. What was once without fault stays so:
+// logs and snapshots hold it.
 func (p *Policy) Faults() []PolicyFault {
 	c := &policyCheck{seen: map[string]int{}, groups: map[string]bool{}}
 	if n := p.rows(); n > MaxPolicyRows {
