@@ -66,7 +66,8 @@ func (t *till) keepSend(ctx context.Context, f *form) error {
 }
 
 // showReceive lists the open transfers; of the one that is chosen, what should
-// come. Its slip may also be scanned, or typed where the papers are late.
+// come: scanned piece by piece, typed, or all at once. Its slip may also be
+// scanned, or typed where the papers are late.
 func (f *form) showReceive(a *agent.Agent) {
 	scanned := f.Scan != ""
 	f.openTransfers(a.View())
@@ -79,7 +80,7 @@ func (f *form) showReceive(a *agent.Agent) {
 		f.From = one.From
 		for _, line := range one.Lines {
 			if line.At == f.location && line.Quantity.Stock() > 0 {
-				f.Rows = append(f.Rows, row{Item: line.Item, Quantity: line.Quantity.String(), Expected: line.Quantity.String(), As: line.Disposition})
+				f.Rows = append(f.Rows, row{Item: line.Item, Quantity: "0", Expected: line.Quantity.String(), As: line.Disposition})
 			}
 		}
 	}
@@ -88,6 +89,9 @@ func (f *form) showReceive(a *agent.Agent) {
 	}
 	for i := range f.Rows {
 		r := &f.Rows[i]
+		if r.Expected != "" && f.values.Get("do") == "all" {
+			r.Quantity = r.Expected
+		}
 		if q, ok := r.quantity(); ok && r.Note == "" {
 			r.Note = arrivalNote(q, r.Expected)
 		}
@@ -156,6 +160,9 @@ func (t *till) keepReceive(ctx context.Context, f *form) error {
 		if numbers[i].Stock() != 0 {
 			body.Lines = append(body.Lines, api.TransferLine{Item: r.Item, Quantity: numbers[i], Disposition: r.As})
 		}
+	}
+	if len(body.Lines) == 0 {
+		return api.Invalid(api.FieldError{Message: "Nothing has come by this list: scan what came, or press All as sent."})
 	}
 	received, err := checked(body)
 	if err != nil {

@@ -102,7 +102,7 @@ func (t *till) form(w http.ResponseWriter, r *http.Request, kind formKind) {
 		return
 	}
 	f.read()
-	if f.posted && f.values.Get("do") != "add" {
+	if do := f.values.Get("do"); f.posted && do != "add" && do != "all" {
 		if err := kind.keep(t, r.Context(), f); err != nil {
 			var problem *api.Problem
 			if !errors.As(err, &problem) {

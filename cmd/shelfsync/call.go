@@ -219,8 +219,7 @@ func (a *asked) values(f flag) (values []any, err error) {
 		}
 		value = int64(length / time.Second)
 	case quantity:
-		var literal string
-		literal, err = set.GetString(f.name)
+		literal, _ := set.GetString(f.name) // it is there: the row made it
 		if value, err = api.ParseQuantity(literal); err != nil {
 			return nil, usage{fmt.Errorf("--%s %w", f.name, err)}
 		}
