@@ -40,6 +40,8 @@ type call struct {
 	run    func(*asked) error           // in place of asking and showing
 
 	columns string // HEAD=path:as …; empty: every value
+	above   string // columns of a row ahead of the table, about the whole answer
+	below   string // and of one behind it
 }
 
 // object is a JSON object on its way out.
@@ -245,7 +247,23 @@ func (a *asked) ask() error {
 	if err != nil {
 		return err
 	}
-	return a.hub.show(answer, func(w io.Writer) error { return table(w, answer, parseColumns(a.columns)) })
+	return a.hub.show(answer, func(w io.Writer) error { return a.table(w, answer) })
+}
+
+// table writes what a person sees of an answer.
+func (a *asked) table(w io.Writer, answer []byte) error {
+	about := func(columns string) error {
+		if columns == "" {
+			return nil
+		}
+		value, err := decode(answer)
+		if err != nil {
+			return err
+		}
+		writeRows(w, []any{value}, parseColumns(columns))
+		return nil
+	}
+	return errors.Join(about(a.above), table(w, answer, parseColumns(a.columns)), about(a.below))
 }
 
 func (a *asked) question() (q question, query url.Values, err error) {
@@ -318,45 +336,45 @@ func (a *asked) tellID(body []byte) error {
 	return nil
 }
 
-// page is one page of a list, its rows as they are.
-type page struct {
-	Data       []json.RawMessage `json:"data"`
-	NextCursor string            `json:"next_cursor,omitempty"`
-	Position   string            `json:"position,omitempty"`
-}
-
-// pages gathers the pages of a list into one, in the shape of a page.
+// pages gathers the pages of a list into one: the first, with the rows of all.
 func (a *asked) pages(q question, query url.Values) ([]byte, error) {
-	all := page{Data: []json.RawMessage{}}
-	path := q.path
-	for {
+	var first members
+	rows, cursor := []json.RawMessage{}, ""
+	for path := q.path; ; {
 		size := protocol.MaxPage
 		if a.limit > 0 {
-			size = min(size, a.limit-len(all.Data))
+			size = min(size, a.limit-len(rows))
 		}
 		query.Set("limit", fmt.Sprint(size))
-		if all.NextCursor != "" {
-			query.Set("cursor", all.NextCursor)
+		if cursor != "" {
+			query.Set("cursor", cursor)
 		}
 		q.path = path + "?" + query.Encode()
 		answer, err := a.hub.send(a.cmd.Context(), q)
 		if err != nil {
 			return nil, err
 		}
-		var next page
+		var next struct {
+			Data       []json.RawMessage
+			NextCursor string `json:"next_cursor"`
+		}
 		if err := json.Unmarshal(answer, &next); err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", path, err)
 		}
-		all.Data, all.NextCursor, all.Position = append(all.Data, next.Data...), next.NextCursor, next.Position
-		if all.NextCursor == "" {
-			break
+		if first == nil {
+			if first, err = membersOf(answer); err != nil {
+				return nil, fmt.Errorf("read a page of %s: %w", path, err)
+			}
 		}
-		if a.limit > 0 && len(all.Data) >= a.limit {
-			fmt.Fprintf(a.hub.say, "There is more than these %d: see --limit.\n", len(all.Data))
+		rows, cursor = append(rows, next.Data...), next.NextCursor
+		if cursor == "" || a.limit > 0 && len(rows) >= a.limit {
 			break
 		}
 	}
-	return json.Marshal(all)
+	if cursor != "" {
+		fmt.Fprintf(a.hub.say, "There is more than these %d: see --limit.\n", len(rows))
+	}
+	return first.page(rows, cursor)
 }
 
 // readFile reads a whole file, or standard input for -.

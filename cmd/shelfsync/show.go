@@ -61,8 +61,12 @@ func parseColumns(text string) (columns []column) {
 	return columns
 }
 
-// table writes the rows of an answer: of its data where it has some, else of itself.
+// table writes the rows of an answer: of its data where it has some, else of
+// itself; without columns, a row for each of its values.
 func table(w io.Writer, answer []byte, columns []column) error {
+	if len(columns) == 0 {
+		return flat(w, answer)
+	}
 	value, err := decode(answer)
 	if err != nil {
 		return err
@@ -73,9 +77,11 @@ func table(w io.Writer, answer []byte, columns []column) error {
 			rows = data
 		}
 	}
-	if len(columns) == 0 {
-		return flat(w, rows)
-	}
+	writeRows(w, rows, columns)
+	return nil
+}
+
+func writeRows(w io.Writer, rows []any, columns []column) {
 	heads := make([]string, len(columns))
 	for i, c := range columns {
 		heads[i] = c.head
@@ -90,7 +96,6 @@ func table(w io.Writer, answer []byte, columns []column) error {
 			fmt.Fprintln(w, strings.Join(cells, "\t"))
 		}
 	}
-	return nil
 }
 
 // spread makes one row of each member of the first list that a column leads
@@ -157,20 +162,10 @@ func cell(value any, as string) string {
 	return oneLine(string(text))
 }
 
-// flat writes an answer that has no columns of its own: a row for each value.
-func flat(w io.Writer, rows []any) error {
-	for _, row := range rows {
-		text, err := json.Marshal(row)
-		if err != nil {
-			return err
-		}
-		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber()
-		if err := walk(decoder, "", func(path, value string) { fmt.Fprintf(w, "%s\t%s\n", oneLine(path), oneLine(value)) }); err != nil {
-			return err
-		}
-	}
-	return nil
+func flat(w io.Writer, answer []byte) error {
+	in := json.NewDecoder(bytes.NewReader(answer))
+	in.UseNumber()
+	return walk(in, "", func(path, value string) { fmt.Fprintf(w, "%s\t%s\n", oneLine(path), oneLine(value)) })
 }
 
 // walk tells of every value in the order of the text, with the path to it.

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// What each command sends, word for word, to a hub that only writes it down.
+func TestWhatCommandsSend(t *testing.T) {
+	var got string
+	answer := `{}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got = r.Method + " " + r.RequestURI + " " + string(body)
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer server.Close()
+	o := &operator{T: t, hub: strings.TrimPrefix(server.URL, "http://"), stdin: `{"version":2}`}
+	for _, c := range []struct{ line, sent string }{
+		{"exceptions owner 17 --owner anna --by ben", `POST /v1/exceptions/17/owner {"by":"ben","owner":"anna"}`},
+		{"exceptions resolve 17 --by anna --note found", `POST /v1/exceptions/17/resolve {"by":"anna","note":"found"}`},
+		{"exceptions map 17 --code 999 --item MUG --factor 12 --by anna", `POST /v1/exceptions/17/map {"by":"anna","code":"999","factor":12,"item":"MUG"}`},
+		{"exceptions admit 17 --by anna", `POST /v1/exceptions/17/admit {"by":"anna"}`},
+		{"availability --item MUG --as-of 7.9", `GET /v1/availability?as_of=7.9&item=MUG `},
+		{"policy get", `GET /v1/policy `},
+		{"policy put -", `PUT /v1/policy {"version":2}`},
+		{"policy dry-run -", `PUT /v1/policy?dry_run=true {"version":2}`},
+		{"explain --location S014 --item MUG --from 7.9", `GET /v1/explain?from=7.9&item=MUG&limit=1000&location=S014 `},
+		{"transfers close wms/D1 --reason lost", `POST /v1/transfers/wms%2FD1/close {"reason":"lost"}`},
+		{"reservations extend web-1 --ttl 15m --line 2.1 --quantity 0.5", `POST /v1/reservations/web-1/extend {"line":"2.1","quantity":0.5,"ttl_s":900}`},
+		{"reservations confirm a?b", `POST /v1/reservations/a%3Fb/confirm `},
+	} {
+		o.sees(c.line)
+		if got != c.sent {
+			t.Errorf("%s sends\n%s, want\n%s", c.line, got, c.sent)
+		}
+	}
+
+	answer = `{"location":"S014","item":"MUG","opening":{"position":"7.1","wall":"2026-11-24T08:00:00Z","balance":{"sellable":10}},"count":1,"closing":{"sellable":8.5},` +
+		`"position":"7.9","data":[{"position":"7.5","kind":"operation","operation":"S014.k3f9.1","change":{"sellable":-1.50},"after":{"sellable":8.5},"why":["late"]}]}`
+	o.sees("explain --location S014 --item MUG", "FROM WALL SELLABLE", "7.1 2026-11-24T08:00:00Z 10", "S014.k3f9.1 - - - -1.50 - - - 8.5 late", "TO SELLABLE", "7.9 8.5")
+	if text := o.sees("explain --location S014 --item MUG -o json"); strings.Index(text, `"opening"`) > strings.Index(text, `"data"`) || !strings.Contains(text, "-1.50") {
+		t.Errorf("the whole answer is not there, or in another order: %s", text)
+	}
+	answer = `{"version":3,"classes":{"kitchen":{"safety_stock":2.5}}}`
+	o.sees("policy get", "version 3 classes.kitchen.safety_stock 2.5")
+	if text := o.sees("policy get -o yaml"); text != "version: 3\nclasses:\n  kitchen:\n    safety_stock: 2.5\n" {
+		t.Errorf("%s", text)
+	}
+	answer = `not json`
+	o.ends(1, "policy get", "invalid character")
+	o.ends(1, "agents", "read a page of /v1/agents")
+}
