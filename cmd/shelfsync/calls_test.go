@@ -51,7 +51,13 @@ func TestADayAtTheTerminal(t *testing.T) {
 	o.sees("transfers list --location W2", "erp/D-1 W1 yes - W2 MUG 3 sellable")
 	o.sees("transfers close erp/D-1 --reason lost", "erp/D-1 ")
 	o.sees("transfers list")
-	o.sees("exceptions list", "parked W1 - - D-1 2 who? 1")
+	o.sees("exceptions list --kind parked", "1 parked open W1 - - D-1 2 who? 1")
+	o.sees("exceptions owner 1 --owner anna --by ben", "parked open W1 anna", "owned ben anna")
+	o.sees("exceptions map 1 --item MUG --by anna", "who? MUG 1 ")
+	o.sees("exceptions get 1", "parked ended W1 anna", "owned ben anna", "mapped anna MUG")
+	o.ends(1, "exceptions resolve 1 --by anna --note again", "does not allow")
+	o.ends(4, "exceptions admit 99 --by anna", "no exception 99 is open")
+	o.sees("exceptions list --state all --owner anna", "1 parked ended")
 	o.stdin = `{"document":"D-2","location":"W1","source":"erp","lines":[{"movement":"sale","item":"MUG","quantity":6}]}`
 	o.sees("movements post -", "D-2")
 	o.sees("conflicts --location W1", "MUG 1 web-1", "confirmed short - document - D-2")
@@ -59,7 +65,7 @@ func TestADayAtTheTerminal(t *testing.T) {
 	o.sees("journal --item TEA", "opening-1", "adjust TEA 0.125")
 	o.sees("journal --from 2001-01-01T00:00:00Z --to 2001-01-02T00:00:00Z")
 	o.sees("agents", "W3 offline")
-	o.sees("status", "Hub well, position ", "Stores 0 online, 1 offline, 0 operations waiting", "Exceptions 1 parked")
+	o.sees("status", "Hub well, position ", "Stores 0 online, 1 offline, 0 operations waiting", "Exceptions 1 negative_stock")
 	o.sees("cluster", "leader")
 }
 

@@ -174,7 +174,9 @@ func TestTheExamples(t *testing.T) {
 	for _, e := range examples {
 		got, fault := s.play(t, e, soon)
 		if *update {
-			e.answer = got
+			if e.answer = got; fault == "" {
+				e.answer = "" // it is right as it stands
+			}
 		} else if fault != "" {
 			t.Fatalf("docs/examples.md:%d: %s\n%s\nanswered:\n%s", e.line, fault, e.snippet, got)
 		}

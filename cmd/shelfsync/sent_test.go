@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,11 +23,16 @@ func TestWhatCommandsSend(t *testing.T) {
 		_, _ = io.WriteString(w, answer)
 	}))
 	defer server.Close()
+	lines := filepath.Join(t.TempDir(), "lines.json")
+	if err := os.WriteFile(lines, []byte(`[{"movement":"sale","item":"MUG","quantity":0.125}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	o := &operator{T: t, hub: strings.TrimPrefix(server.URL, "http://"), stdin: `{"version":2}`}
 	for _, c := range []struct{ line, sent string }{
 		{"exceptions owner 17 --owner anna --by ben", `POST /v1/exceptions/17/owner {"by":"ben","owner":"anna"}`},
 		{"exceptions resolve 17 --by anna --note found", `POST /v1/exceptions/17/resolve {"by":"anna","note":"found"}`},
-		{"exceptions map 17 --code 999 --item MUG --factor 12 --by anna", `POST /v1/exceptions/17/map {"by":"anna","code":"999","factor":12,"item":"MUG"}`},
+		{"exceptions map 17 --item MUG --factor 12 --by anna", `POST /v1/exceptions/17/map {"by":"anna","factor":12,"item":"MUG"}`},
+		{"exceptions admit 17 --by anna --counted --lines " + lines, `POST /v1/exceptions/17/admit {"by":"anna","counted":true,"lines":[{"movement":"sale","item":"MUG","quantity":0.125}]}`},
 		{"exceptions admit 17 --by anna", `POST /v1/exceptions/17/admit {"by":"anna"}`},
 		{"availability --item MUG --as-of 7.9", `GET /v1/availability?as_of=7.9&item=MUG `},
 		{"policy get", `GET /v1/policy `},
