@@ -82,6 +82,9 @@ type row struct {
 // pages are all pages of the store, with the parts that they share.
 var pages = template.Must(template.New("").Funcs(template.FuncMap{"state": func(name string) string { return stateWords[name] }}).ParseFS(pageFiles, "page/*.html"))
 
+// showing are the buttons that only show the form again, as a stray Enter does.
+var showing = map[string]bool{"": true, "add": true, "all": true}
+
 func (t *till) routeForms(s *serve.Server) {
 	for _, kind := range formKinds {
 		serveForm := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.form(w, r, kind) })
@@ -102,7 +105,7 @@ func (t *till) form(w http.ResponseWriter, r *http.Request, kind formKind) {
 		return
 	}
 	f.read()
-	if do := f.values.Get("do"); f.posted && do != "add" && do != "all" {
+	if do := f.values.Get("do"); f.posted && !showing[do] {
 		if err := kind.keep(t, r.Context(), f); err != nil {
 			var problem *api.Problem
 			if !errors.As(err, &problem) {
@@ -177,8 +180,9 @@ func (f *form) clear() {
 	f.newKey()
 }
 
-// times is 12*CODE, as it is typed at a till.
-var times = regexp.MustCompile(`^(\d{1,9})\*(.+)$`)
+// times is 12*CODE, as it is typed at a till. Six digits of the largest factor
+// still are a number.
+var times = regexp.MustCompile(`^(\d{1,6})\*(.+)$`)
 
 // add counts what was scanned into its row: one more of it, or as many as its
 // barcode means.

@@ -208,6 +208,7 @@ func TestCountsThatFindSomethingElse(t *testing.T) {
 	}
 	p.submit(`name="scan"`, "keep", "n=12").says("✓ 22423: as recorded.").kept(2)
 	s.visit("/count").scan("comet").submit(`name="scan"`, "keep").says("✓ comet: kept; nobody knows that code yet.").kept(3)
+	s.visit("/count").scan("999999*comet").submit(`name="scan"`, "add", "scan=9999999*comet").says("comet", "9999999*comet").submit(`name="scan"`, "").kept(3)
 	s.visit("/count").scan("\x07").says("■ An item code has 1 to 64 printable characters.")
 	s.visit("/count").submit(`name="scan"`, "keep").says("■ Nothing is listed yet: scan an item.")
 }
@@ -270,9 +271,9 @@ func TestReceivingShortOverAndEarly(t *testing.T) {
 	s.level("22423", stock.Level{Sellable: 23 * stock.Unit, Damaged: stock.Unit, ReturnPending: stock.Unit, InTransit: stock.Unit})
 
 	p = s.visit("/receive?transfer=wms%2FD1")
-	p.submit("Close the transfer", "", "reason=").says("■ reason").kept(1)
-	p.submit("Close the transfer", "", "reason=lost").says("✓ Nothing more is to come of wms/D1.").kept(2)
-	p.submit("Close the transfer", "", "reason=lost").kept(2)
+	p.submit("Close the transfer", "close", "reason=").says("■ reason").kept(1)
+	p.submit("Close the transfer", "close", "reason=lost").says("✓ Nothing more is to come of wms/D1.").kept(2)
+	p.submit("Close the transfer", "close", "reason=lost").kept(2)
 
 	// Goods that come before their papers: the slip says what transfer it is.
 	p = s.visit("/receive").scan("S022.k3f9.7").says("Its papers are not here yet")

@@ -16,12 +16,16 @@ import (
 	"time"
 )
 
-// the programs under test are built once for all tests of this package.
+// builtDir holds the programs under test, once a test has asked for them.
+var builtDir string
+
+// built builds them, once for all tests of this package.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "shelfsync-programs-")
 	if err != nil {
 		return "", err
 	}
+	builtDir = dir
 	out, err := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "github.com/shelfsync/shelfsync/cmd/shelfsync",
 		"github.com/shelfsync/shelfsync/cmd/shelfsync-hub", "github.com/shelfsync/shelfsync/cmd/shelfsync-agent").CombinedOutput()
 	if err != nil {
@@ -32,8 +36,8 @@ var built = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := built(); err == nil {
-		os.RemoveAll(dir)
+	if builtDir != "" {
+		os.RemoveAll(builtDir)
 	}
 	os.Exit(code)
 }

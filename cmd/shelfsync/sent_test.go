@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // What each command sends, word for word, to a hub that only writes it down.
@@ -63,4 +68,40 @@ func TestWhatCommandsSend(t *testing.T) {
 	answer = `not json`
 	o.ends(1, "policy get", "invalid character")
 	o.ends(1, "agents", "read a page of /v1/agents")
+}
+
+// On a terminal an import says how far it is; the faults follow it.
+func TestAnImportOnATerminal(t *testing.T) {
+	parts := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Error(err)
+		}
+		if parts++; parts == 2 {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, `{"code":"invalid","title":"Some fields are not valid","errors":[{"location":"line 1: code","message":"must be there"},{"location":"line 1: gtin","message":"is wrong"}]}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"taken":999,"refused":1,"position":"7.`+strconv.Itoa(parts)+`","faults":[{"line":1000,"errors":[{"location":"line 1000: code","message":"is too long"}]}]}`)
+	}))
+	defer server.Close()
+	var said bytes.Buffer
+	cmd := &cobra.Command{}
+	cmd.SetContext(t.Context())
+	l := &loading{asked: &asked{call: &call{path: "/v1/items"}, cmd: cmd, hub: &hubs{addresses: []string{strings.TrimPrefix(server.URL, "http://")}, say: &said}}, terminal: true}
+	if err := l.read(strings.NewReader(strings.Repeat("{}\n", 1000) + "{}")); err != nil {
+		t.Fatal(err)
+	}
+	if text := said.String(); text != "\r1000 lines, 1 refused\x1b[K\r1001 lines, 2 refused\x1b[K" {
+		t.Errorf("%q", text)
+	}
+	var faults []string
+	for _, line := range l.answer.Faults {
+		for _, fault := range line.Errors {
+			faults = append(faults, fmt.Sprint(line.Line, " ", fault.Path, " ", fault.Message))
+		}
+	}
+	if got := strings.Join(faults, "; "); got != "1000 code is too long; 1001 code must be there; 1001 gtin is wrong" || l.answer.Position != "7.1" {
+		t.Errorf("%s at %s", got, l.answer.Position)
+	}
 }
