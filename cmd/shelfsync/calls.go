@@ -86,6 +86,7 @@ var calls = []call{
 		example: "  shelfsync reservations reserve --channel web --order O-1 --want 85123A=1@S014,S022\n  shelfsync reservations reserve --channel web --id web-1 --want 85123A=2@S014 --want 22423=1@S014 --ttl 15m",
 		flags: []flag{{name: "id", in: own, what: "chosen by you; absent: a new one"}, {name: "channel", in: inBody, must: true, what: "for whom"}, {name: "order", in: inBody, what: "its order"},
 			{name: "want", kind: many, in: own, must: true, what: "`ITEM=N@PLACES`: so many of an item from one of these locations, a comma between two, best first; may be given again"},
+			{name: "group", in: own, what: "a list of locations that the policy names, for wants without places: --want 85123A=1 --group nearby"},
 			{name: "mode", in: inBody, what: "all_or_nothing (as without it) or partial"}, {name: "ttl", kind: seconds, in: inBody, what: "how long the hold lasts without a confirm, such as 15m"},
 			{name: "collect-within", kind: seconds, in: inBody, what: "after which time an order nobody collected is shown to a person"},
 			{name: "priority", kind: number, in: inBody, what: "0 to 9; where claims must yield, the lower yields first"}, {name: "split", kind: yes, in: inBody, what: "a line may be served from several locations"}},
@@ -149,29 +150,39 @@ func reserveBody(a *asked) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	group, err := a.cmd.Flags().GetString("group")
+	if err != nil {
+		return nil, err
+	}
 	lines := make([]api.ReservationWant, len(wants))
 	for i, want := range wants {
-		if lines[i], err = parseWant(want); err != nil {
+		if lines[i], err = parseWant(want, group); err != nil {
 			return nil, usage{fmt.Errorf("--want %s: %w", want, err)}
 		}
 	}
 	return object{"id": id, "lines": lines}, nil
 }
 
-var errWant = errors.New("is written ITEM=QUANTITY@LOCATION,LOCATION, such as 85123A=1@S014,S022")
+var errWant = errors.New("is written ITEM=QUANTITY@LOCATION,LOCATION, such as 85123A=1@S014,S022, or ITEM=QUANTITY beside --group")
 
-// parseWant reads ITEM=QUANTITY@LOCATION,…; from its end, since an item's code
-// may hold any of these marks.
-func parseWant(text string) (want api.ReservationWant, err error) {
-	at := strings.LastIndexByte(text, '@')
-	equals := strings.LastIndexByte(text[:max(0, at)], '=')
+// parseWant reads ITEM=QUANTITY@LOCATION,… or, where a group of locations is
+// named, ITEM=QUANTITY; from its end, since an item's code may hold any of these
+// marks.
+func parseWant(text, group string) (want api.ReservationWant, err error) {
+	end := strings.LastIndexByte(text, '@')
+	equals := strings.LastIndexByte(text[:max(0, end)], '=')
+	if last := strings.LastIndexByte(text, '='); group != "" && last > end {
+		equals, end, want.Group = last, len(text), group
+	}
 	if equals < 1 {
 		return want, errWant
 	}
-	want.Item, want.Candidates = text[:equals], strings.Split(text[at+1:], ",")
+	if want.Item = text[:equals]; want.Group == "" {
+		want.Candidates = strings.Split(text[end+1:], ",")
+	}
 	if slices.Contains(want.Candidates, "") {
 		return want, errWant
 	}
-	want.Quantity, err = api.ParseQuantity(text[equals+1 : at])
+	want.Quantity, err = api.ParseQuantity(text[equals+1 : end])
 	return want, err
 }

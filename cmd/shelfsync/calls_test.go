@@ -143,13 +143,16 @@ func TestTheNextNodeIsAsked(t *testing.T) {
 }
 
 func TestWants(t *testing.T) {
-	for text, want := range map[string]string{
-		"85123A=2@S014":        "85123A|2|S014",
-		"a=b@c=0.125@S014,S02": "a=b@c|0.125|S014,S02",
+	for _, c := range []struct{ text, group, want string }{
+		{"85123A=2@S014", "", "85123A|2|S014|"},
+		{"a=b@c=0.125@S014,S02", "", "a=b@c|0.125|S014,S02|"},
+		{"85123A=2", "nearby", "85123A|2||nearby"},
+		{"a@b=2", "nearby", "a@b|2||nearby"},
+		{"85123A=2@S014", "nearby", "85123A|2|S014|"},
 	} {
-		got, err := parseWant(text)
-		if said := got.Item + "|" + got.Quantity.String() + "|" + strings.Join(got.Candidates, ","); err != nil || said != want {
-			t.Errorf("%s is %s, %v", text, said, err)
+		got, err := parseWant(c.text, c.group)
+		if said := got.Item + "|" + got.Quantity.String() + "|" + strings.Join(got.Candidates, ",") + "|" + got.Group; err != nil || said != c.want {
+			t.Errorf("%s is %s, %v", c.text, said, err)
 		}
 	}
 }

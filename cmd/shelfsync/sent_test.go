@@ -44,6 +44,7 @@ func TestWhatCommandsSend(t *testing.T) {
 		{"policy put -", `PUT /v1/policy {"version":2}`},
 		{"policy dry-run -", `PUT /v1/policy?dry_run=true {"version":2}`},
 		{"explain --location S014 --item MUG --from 7.9", `GET /v1/explain?from=7.9&item=MUG&limit=1000&location=S014 `},
+		{"reservations reserve --id r --channel web --want MUG=2 --group nearby", `POST /v1/reservations {"channel":"web","id":"r","lines":[{"item":"MUG","quantity":2,"candidate_group":"nearby"}]}`},
 		{"transfers close wms/D1 --reason lost", `POST /v1/transfers/wms%2FD1/close {"reason":"lost"}`},
 		{"reservations extend web-1 --ttl 15m --line 2.1 --quantity 0.5", `POST /v1/reservations/web-1/extend {"line":"2.1","quantity":0.5,"ttl_s":900}`},
 		{"reservations confirm a?b", `POST /v1/reservations/a%3Fb/confirm `},
