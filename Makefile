@@ -30,6 +30,7 @@ setup-build:
 		echo 'On Debian: apt-get install gcc libc6-dev. Do not build with CGO_ENABLED=0 instead:' >&2; \
 		echo 'that compiles, and then fails at run time when the agent opens its ledger.' >&2; \
 		exit 1; }
+	@command -v curl >/dev/null || echo 'Without curl the test of docs/examples.md is skipped. On Debian: apt-get install curl.' >&2
 	@go mod download
 
 setup-check:

@@ -184,6 +184,10 @@ const (
 	PageReservations = 200
 	// PageTasks bounds the tasks on the store's page: what a shift can do.
 	PageTasks = 50
+	// PageTransfers bounds the open transfers on the page that receives them.
+	PageTransfers = 100
+	// PageReturns bounds the returned items on the page that inspects them.
+	PageReturns = 200
 	// EventRetryMS is how long a reader of events waits before it connects again.
 	EventRetryMS = 2000
 	// PageRefreshMS bounds how often the page reads itself again while events

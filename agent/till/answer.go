@@ -26,8 +26,12 @@ func answerOf(r agent.Recorded) []byte {
 	b = append(b, `{"operation":`...)
 	b = appendString(b, r.Operation.String())
 	b = append(b, `,"lines":[`...)
+	first := len(b)
 	for i := range r.Lines {
-		if i > 0 {
+		if r.Lines[i].Line.Code() == "" {
+			continue // about a transfer, not about an item
+		}
+		if len(b) > first {
 			b = append(b, ',')
 		}
 		b = appendLine(b, &r.Lines[i])

@@ -13,6 +13,7 @@
 //	body -> Validate -> lines (pure) -> Store.Record -> one durable commit
 //	                                    \-> answer built on the owner's goroutine
 //	GET  -> Store.Ask copies out what it needs -> JSON, events or the page
+//	form -> the same calls as a till's, with a key of the form's own -> the page
 //
 // Invariants. The key of a request that sends one and the key made from till
 // and receipt never meet. What decides about a request that was recorded is in

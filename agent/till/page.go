@@ -1,10 +1,8 @@
 package till
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,10 +19,6 @@ var pageFiles embed.FS
 
 // stateWords are claim states as people at the counter say them.
 var stateWords = map[string]string{"held": "in a cart", "confirmed": "to set aside", "staged": "set aside"}
-
-var pageTemplate = template.Must(template.New("index.html").
-	Funcs(template.FuncMap{"state": func(name string) string { return stateWords[name] }}).
-	ParseFS(pageFiles, "page/index.html"))
 
 // page is everything the store's page shows.
 type page struct {
@@ -47,7 +41,7 @@ type page struct {
 
 // pageTask is a task in a sentence. Its number belongs to one incarnation of the
 // hub, and so does the key of its button.
-type pageTask struct{ ID, Key, Order, Text string }
+type pageTask struct{ ID, Key, Kind, Item, Reservation, Order, Text string }
 
 // taskWords say what to do, with how many of what.
 var taskWords = map[string]string{
@@ -102,13 +96,7 @@ func (t *till) page(w http.ResponseWriter, r *http.Request) {
 	for i := range listed.Data {
 		p.Operations = append(p.Operations, t.pageOperation(&listed.Data[i]))
 	}
-	var out bytes.Buffer // so that a fault of the template is a whole problem, not half a page
-	if err := pageTemplate.Execute(&out, p); err != nil {
-		serve.Fail(w, r, fmt.Errorf("write the page: %w", err))
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = out.WriteTo(w) // a reader that has gone is no failure of ours
+	writePage(w, r, http.StatusOK, "index.html", p)
 }
 
 // read copies what the page shows, on the owner's goroutine.
@@ -136,7 +124,8 @@ func (p *page) read(t *till, a *agent.Agent) {
 	list := todos(a.View())
 	p.MoreTasks = max(0, len(list)-protocol.PageTasks)
 	for _, one := range list[:len(list)-p.MoreTasks] {
-		p.Tasks = append(p.Tasks, pageTask{one.task.ID, fmt.Sprintf("page/%d/%s", a.Base().Incarnation, one.task.ID), one.task.Order, fmt.Sprintf(taskWords[one.task.Kind], one.task.Quantity, one.task.Item)})
+		p.Tasks = append(p.Tasks, pageTask{ID: one.task.ID, Key: fmt.Sprintf("page/%d/%s", a.Base().Incarnation, one.task.ID), Kind: one.task.Kind, Item: one.task.Item,
+			Reservation: one.task.Reservation, Order: one.task.Order, Text: fmt.Sprintf(taskWords[one.task.Kind], one.task.Quantity, one.task.Item)})
 	}
 	p.Claims = storeReservations(claims[:len(claims)-p.MoreClaims])
 }

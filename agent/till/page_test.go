@@ -54,7 +54,7 @@ func TestTheStoresPage(t *testing.T) {
 
 func TestThePageNeedsNothingFromElsewhere(t *testing.T) {
 	s := open(t)
-	for _, path := range []string{"/", "/assets/style.css", "/assets/page.js"} {
+	for _, path := range []string{"/", "/count?item=A", "/send", "/receive?transfer=A", "/collect", "/inspect", "/assets/style.css", "/assets/page.js"} {
 		w := httptest.NewRecorder()
 		s.web.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
 		policy := w.Header().Get("Content-Security-Policy")

@@ -147,7 +147,7 @@ func TestTasksOfTheHub(t *testing.T) {
 	if got := strings.Join(told(), ", "); got != "3 recount web-0, 12 put_back web-9,  stage web-1" {
 		t.Error(got)
 	}
-	s.reads(s.get("/", nil), "Count 22423: 1 could not be found.", "Put 2 of 22423 back on the shelf", `data-done="12" data-key="page/7/12"`)
+	s.reads(s.get("/", nil), "Count 22423: 1 could not be found.", "Put 2 of 22423 back on the shelf", `name="id" value="12"><input type="hidden" name="key" value="page/7/12"`)
 	first := s.record("/v1/tasks/12/done", "k", "")
 	if got := strings.Join(told(), ", "); got != "3 recount web-0,  stage web-1" {
 		t.Error(got)

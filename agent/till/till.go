@@ -66,6 +66,7 @@ func New(config Config) *serve.Server {
 	t.routeCounts(s)
 	t.routeReads(s)
 	t.routePage(s)
+	t.routeForms(s)
 	return s
 }
 

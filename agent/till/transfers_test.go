@@ -52,7 +52,9 @@ func TestTransfersFromTheStoresEnd(t *testing.T) {
 	if !strings.HasPrefix(first, "S014.old") || !strings.HasPrefix(second, "wms/D1") || end != "" {
 		t.Errorf("pages are %s and %s", first, second)
 	}
-	s.record("/v1/transfers/wms%2FD1/close", "k3", `{"reason":"lost"}`)
+	if closed := s.record("/v1/transfers/wms%2FD1/close", "k3", `{"reason":"lost"}`); len(closed.Lines) != 0 {
+		t.Errorf("a closing is about no item, and answers %+v", closed.Lines)
+	}
 	s.level("22423", stock.Level{Sellable: 20 * stock.Unit, ReturnPending: stock.Unit})
 	if text, _ := s.told(""); text != "S014.old.1 from S014: 2 22423 sellable at S015; " {
 		t.Errorf("open are %s", text)

@@ -141,6 +141,14 @@ var arrows = []arrowRow{
 	},
 	{
 		in:      everywhere,
+		but:     []string{"cmd/shelfsync/yaml.go"},
+		never:   []string{"third/go.yaml.in/yaml/..."},
+		because: "one file turns JSON into YAML for people at a terminal; everything else speaks JSON",
+		refuses: arrow{"cmd/shelfsync/show.go", "third/go.yaml.in/yaml/v3"},
+		allows:  arrow{"cmd/shelfsync/yaml.go", "third/go.yaml.in/yaml/v3"},
+	},
+	{
+		in:      everywhere,
 		but:     []string{"sync/link/websocket.go"},
 		never:   []string{"third/nhooyr.io/websocket/...", "third/github.com/coder/websocket/..."},
 		because: "the frozen websocket library is imported by one file, so that its twin is one line away",

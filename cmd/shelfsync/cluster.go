@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,6 +25,7 @@ func clusterCommand() *cobra.Command {
 		},
 	}
 	h.flags(cmd)
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return h.begin(cmd) }
 	cmd.AddCommand(&cobra.Command{
 		Use:     "add ADDR",
 		Short:   "Make a running node a member; wait until it votes",
@@ -88,7 +90,11 @@ func (h *hubs) cluster(ctx context.Context, method, path string, body any) error
 }
 
 func (h *hubs) showCluster(c *api.Cluster) error {
-	return h.show(c, func(w io.Writer) {
+	answer, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return h.show(answer, func(w io.Writer) error {
 		fmt.Fprintln(w, "ID\tADDRESS\tAPI\tROLE\tVOTES\tPOSITION\tSTATE HASH\tHEARD")
 		for _, n := range c.Nodes {
 			heard := "this node"
@@ -100,5 +106,6 @@ func (h *hubs) showCluster(c *api.Cluster) error {
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%s\n", n.ID, n.Address, n.API, n.Role, n.Votes, n.Position, n.StateHash, heard)
 		}
+		return nil
 	})
 }

@@ -20,17 +20,15 @@ function soon() {
   setTimeout(() => refresh().catch(() => {}), pause);
 }
 
-// A task is done once, however often the button is pressed: the key names the task.
-document.addEventListener("click", async (click) => {
-  const { done, key } = click.target.dataset ?? {};
-  if (!done) return;
-  click.target.disabled = true;
-  const answer = await fetch(`/v1/tasks/${done}/done`, { method: "POST", headers: { "Idempotency-Key": key } }).catch(() => null);
-  if (!answer?.ok) click.target.disabled = false;
-  soon();
+document.addEventListener("click", (click) => {
+  if ("print" in (click.target.dataset ?? {})) window.print();
 });
 
-const events = new EventSource("/v1/events");
-for (const name of ["stock", "status", "outcome", "reset"]) events.addEventListener(name, soon);
-events.addEventListener("open", soon);
-setInterval(soon, 30_000); // ages and the time since grow without an event
+if (pause) watch(); // a slip is read once
+
+function watch() {
+  const events = new EventSource("/v1/events");
+  for (const name of ["stock", "status", "outcome", "reset"]) events.addEventListener(name, soon);
+  events.addEventListener("open", soon);
+  setInterval(soon, 30_000); // ages and the time since grow without an event
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+	"pgregory.net/rapid"
+)
+
+// openAPI is the paths and their methods of a committed document.
+func openAPI(t *testing.T, text []byte) map[string][]string {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]any
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	methods := map[string][]string{}
+	for path, below := range document.Paths {
+		for method := range below {
+			methods[path] = append(methods[path], method)
+		}
+	}
+	return methods
+}
+
+// Whatever text a name holds, YAML reads it back as that text.
+func TestYAMLKeepsEveryText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.MapOf(rapid.String(), rapid.SliceOf(rapid.String())).Draw(t, "object")
+		if want == nil {
+			want = map[string][]string{}
+		}
+		text, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var exact map[string][]string // JSON replaces what is no UTF-8
+		if err := json.Unmarshal(text, &exact); err != nil {
+			t.Fatal(err)
+		}
+		out, err := yamlOf(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]string{}
+		if err := yaml.Unmarshal(out, &got); err != nil {
+			t.Fatalf("%v in\n%s", err, out)
+		}
+		for key := range exact {
+			if len(exact[key]) == 0 {
+				exact[key] = got[key] // null, [] and nothing
+			}
+		}
+		if !reflect.DeepEqual(got, exact) {
+			t.Fatalf("%q became %q by\n%s", exact, got, out)
+		}
+	})
+}
+
+func TestYAMLByTheBook(t *testing.T) {
+	text := `{"b":1.10,"a":[],"no":"NO","clock":"12:30:45","n":null,"tab":"\t\n","yes":true,"code":"0012","lines":[{"item":"1e3","quantity":0.125},{"item":"","quantity":-3}],"o":{}}`
+	want := `b: 1.10
+a: []
+"no": "NO"
+clock: "12:30:45"
+"n": null
+tab: "\t\n"
+"yes": true
+code: "0012"
+lines:
+  - item: "1e3"
+    quantity: 0.125
+  - item: ""
+    quantity: -3
+o: {}
+`
+	if got, err := yamlOf([]byte(text)); err != nil || string(got) != want {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
