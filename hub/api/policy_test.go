@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+
+	shapes "github.com/shelfsync/shelfsync/protocol/api"
 )
 
 func TestThePolicyIsReplacedWhole(t *testing.T) {
@@ -34,7 +37,7 @@ func TestThePolicyIsReplacedWhole(t *testing.T) {
 		if got := line("market", "S2"); quantity(c.t, got, "quantity") != "0" || got["excluded"] != true {
 			c.t.Errorf("the marketplace may have %v", got)
 		}
-		at := c.post(201, "/v1/reservations", `{"id":"r1","channel":"market","lines":[{"item":"A","quantity":1,"group":"shops"}]}`)
+		at := c.post(201, "/v1/reservations", `{"id":"r1","channel":"market","lines":[{"item":"A","quantity":1,"candidate_group":"shops"}]}`)
 		if got := at.list("lines")[0]["location"]; got != "S1" {
 			c.t.Errorf("of the group shops the marketplace gets %v", got)
 		}
@@ -50,11 +53,15 @@ func TestAFeedBeginsAnewWithAPolicy(t *testing.T) {
 		c.wait(time.Second)
 		var kinds []string
 		told := map[string]string{}
-		for _, told1 := range c.lines("/v1/feed?wait_s=0&channel=web&after=" + after) {
-			kinds = append(kinds, told1["kind"].(string))
-			if told1["kind"] == "availability" {
-				at := answer(told1["availability"].(map[string]any))
-				told[at["location"].(string)+at["item"].(string)] = quantity(c.t, at, "quantity")
+		page := json.NewDecoder(c.call("GET", "/v1/feed?wait_s=0&channel=web&after="+after, "", "").Body)
+		for page.More() {
+			var line shapes.FeedLine
+			if err := page.Decode(&line); err != nil {
+				c.t.Fatal(err)
+			}
+			kinds = append(kinds, line.Kind)
+			if at := line.Availability; at != nil {
+				told[at.Location+at.Item] = at.Quantity.String()
 			}
 		}
 		if kinds[0] != "reset" || told["S1A"] != "7" || told["S1B"] != "5" || len(told) != 6 {
