@@ -28,6 +28,9 @@ type Server struct {
 	arrived chan link.Conn
 	done    chan struct{}
 	failed  error // the loop's; free after done
+
+	stopKeeping context.CancelFunc
+	keeping     chan struct{} // closed when nobody looks after the journal any more
 }
 
 // flight is an entry on its way into the log.
@@ -55,6 +58,12 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	s.order, s.hub = order, New(config, machine)
+	aside, cancel := context.WithCancel(ctx)
+	s.stopKeeping, s.keeping = cancel, make(chan struct{})
+	go func() { // stop waits
+		defer close(s.keeping)
+		s.keep(aside)
+	}()
 	go s.loop(ctx) // Wait waits
 	return s, nil
 }
@@ -149,6 +158,8 @@ func newIncarnation() uint64 {
 
 // stop ends the log first, then the journal, which holds all it applied.
 func (s *Server) stop() {
+	s.stopKeeping()
+	<-s.keeping
 	if err := s.order.Close(); err != nil {
 		s.hub.config.Log.Error("close the log", "err", err)
 	}

@@ -214,6 +214,15 @@ const (
 	// MaxJournalRecord bounds one journal record: an entry and an outcome for
 	// each of its lines.
 	MaxJournalRecord = 4 * MaxEntryBytes
+	// JournalFilterShare is the part of a sealed segment that the filter of its
+	// sparse index takes: a basket of some ninety bytes has three keys of its own
+	// (receipt, trace, and location with item), which leaves eight bits for each.
+	JournalFilterShare = 32
+	// MaxJournalFilter bounds the filter, whatever a segment grew to.
+	MaxJournalFilter = 4 << 20
+	// MaxJournalPassed bounds the segments that one page of the journal passes
+	// over: each costs some reads of 4 KiB, and a year is some hundred segments.
+	MaxJournalPassed = 512
 )
 
 // MaxLogProposals bounds the proposals that wait for an answer in one node's

@@ -29,6 +29,8 @@ const (
 	minimumReader = 1
 	headerBytes   = 8
 	headBytes     = 28
+	// segmentSuffix ends the name of a segment.
+	segmentSuffix = ".journal"
 	// markEvery is how many bytes lie between two marks of the sparse index.
 	markEvery = 64 << 10
 )
@@ -51,6 +53,12 @@ type segment struct {
 	// index is built by the appender, or by the first reader of a segment that
 	// was sealed in an earlier life.
 	index *atomic.Pointer[[]mark]
+	// sparse is the index beside a sealed segment; nil: there is none yet.
+	sparse *atomic.Pointer[sparse]
+}
+
+func newSegment(path string, first uint64, bytes int64) segment {
+	return segment{path, first, bytes, &atomic.Pointer[[]mark]{}, &atomic.Pointer[sparse]{}}
 }
 
 // mark says where the record of an index begins.
@@ -135,7 +143,8 @@ func (r Record) size() int64 { return int64(headBytes + len(r.Body)) }
 // recovered is what a walk over the newest segment found.
 type recovered struct {
 	first, last uint64 // 0: no record
-	bytes       int64  // sound bytes; fewer than a header: none
+	lastAt      int64
+	bytes       int64 // sound bytes; fewer than a header: none
 	marks       marks
 }
 
@@ -168,7 +177,7 @@ func recoverNewest(path string) (found recovered, err error) {
 		if found.first == 0 {
 			found.first = record.Index
 		}
-		found.last = record.Index
+		found.last, found.lastAt = record.Index, record.At
 		found.marks.note(record.Index, found.bytes)
 	}
 }
@@ -231,6 +240,9 @@ func (s *segment) walk(offset int64, take func(r Record, at int64) (more bool)) 
 
 // offset is where to begin to look for what comes after an index.
 func (s *segment) offset(after uint64) (int64, error) {
+	if at := s.sparse.Load(); s.index.Load() == nil && at != nil {
+		s.index.Store((*[]mark)(&at.marks))
+	}
 	if s.index.Load() == nil {
 		var built marks
 		err := s.walk(headerBytes, func(r Record, at int64) bool {
