@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/shelfsync/shelfsync/hub/cluster"
@@ -31,6 +32,9 @@ type Server struct {
 
 	stopKeeping context.CancelFunc
 	keeping     chan struct{} // closed when nobody looks after the journal any more
+	retention   atomic.Pointer[Retention]
+	looked      looked // the keeper's, and so is the next
+	imaged      int64  // day of the newest image
 }
 
 // flight is an entry on its way into the log.
@@ -58,6 +62,7 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	s.order, s.hub = order, New(config, machine)
+	s.Retain(config.Retain)
 	aside, cancel := context.WithCancel(ctx)
 	s.stopKeeping, s.keeping = cancel, make(chan struct{})
 	go func() { // stop waits

@@ -223,6 +223,12 @@ const (
 	// MaxJournalPassed bounds the segments that one page of the journal passes
 	// over: each costs some reads of 4 KiB, and a year is some hundred segments.
 	MaxJournalPassed = 512
+	// JournalDays is how long a hub node keeps its journal where nobody says
+	// otherwise: as long as stores keep their ledgers.
+	JournalDays = 400
+	// JournalBytes is how much of it, images included: some five hundred segments
+	// and an image of 100 MiB a day fit a common disk.
+	JournalBytes = 80 << 30
 )
 
 // MaxLogProposals bounds the proposals that wait for an answer in one node's

@@ -31,6 +31,14 @@ func (j *Journal) Last() uint64 { return j.shown.Load().last }
 // LastAt is the wall stamp beside it, unix ms.
 func (j *Journal) LastAt() int64 { return j.shown.Load().lastAt }
 
+// Segments are the first indices of the oldest and of the newest segment.
+func (j *Journal) Segments() (ends [2]uint64) {
+	if s := j.shown.Load().segments; len(s) > 0 {
+		ends = [2]uint64{s[0].first, s[len(s)-1].first}
+	}
+	return ends
+}
+
 // Horizon is the oldest index kept, 0 if nothing is.
 func (j *Journal) Horizon() uint64 {
 	if s := j.shown.Load(); len(s.segments) > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sort"
 )
 
 // Retain drops the oldest segments that hold nothing at or after an index; the
@@ -12,13 +13,14 @@ func (j *Journal) Retain(index uint64) error {
 	if j.broken {
 		return ErrStopped
 	}
+	horizon := j.Horizon()
 	for len(j.sealed) > 0 {
 		next := j.newest.first
 		if len(j.sealed) > 1 {
 			next = j.sealed[1].first
 		}
 		if next > index {
-			return nil
+			break
 		}
 		path := j.sealed[0].path
 		j.sealed = j.sealed[1:]
@@ -27,7 +29,44 @@ func (j *Journal) Retain(index uint64) error {
 			return j.stop("drop journal segment", err)
 		}
 	}
+	if j.Horizon() == horizon {
+		return nil
+	}
+	if err := j.dropImages(); err != nil {
+		return j.stop("drop image", err)
+	}
 	return nil
+}
+
+// Beyond is the index to retain from, where nothing is kept that is older than a
+// wall stamp, nor more than so many bytes with what belongs to them. Any goroutine
+// may ask. A segment whose age is not known yet is not old.
+func (j *Journal) Beyond(oldest, most int64) (index uint64, err error) {
+	segments := j.shown.Load().segments
+	images, err := j.Images()
+	sizes := make([]int64, len(segments))
+	total := int64(0)
+	for i := range segments {
+		sizes[i] = segments[i].bytes + filterBytes(segments[i].bytes)
+	}
+	for _, image := range images {
+		at := max(0, sort.Search(len(segments), func(i int) bool { return segments[i].first > image.Index })-1)
+		if at < len(segments) {
+			sizes[at] += image.Bytes
+		}
+	}
+	for _, size := range sizes {
+		total += size
+	}
+	for i := 0; i+1 < len(segments); i++ {
+		known := segments[i].sparse.Load()
+		if total <= most && (known == nil || known.latest >= oldest) {
+			break
+		}
+		total -= sizes[i]
+		index = segments[i+1].first
+	}
+	return index, err
 }
 
 // drop removes a segment, and its index before it: an index without a segment
@@ -54,6 +93,12 @@ func (j *Journal) Reset() error {
 	dropped := append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
 	j.file, j.out, j.sealed, j.newest, j.marks, j.synced, j.last, j.lastAt = nil, nil, nil, segment{}, nil, 0, 0, 0
 	j.publish()
+	images, _ := j.Images() // a damaged one stays for a person
+	for _, i := range images {
+		if err := os.Remove(i.path); err != nil {
+			return j.stop("drop image", err)
+		}
+	}
 	for _, s := range dropped {
 		if err := drop(s.path); err != nil {
 			return j.stop("drop journal segment", err)
