@@ -89,6 +89,10 @@ func journalKeys(body []byte, add func(key string)) error {
 			}
 		case *stock.Step:
 			some(keyReservation, c.ID)
+		case *stock.Map:
+			some(keyItem, c.Item)
+		case *stock.Admit:
+			operationKeys(&c.Operation, "", some)
 		case *stock.AssignWriter:
 			some(keyLocation, c.Location)
 		}

@@ -33,8 +33,9 @@ type Server struct {
 	stopKeeping context.CancelFunc
 	keeping     chan struct{} // closed when nobody looks after the journal any more
 	retention   atomic.Pointer[Retention]
-	looked      looked // the keeper's, and so is the next
-	imaged      int64  // day of the newest image
+	replaying   chan struct{} // holds one: whoever looks into the past
+	looked      looked        // the keeper's, and so is the next
+	imaged      int64         // day of the newest image
 }
 
 // flight is an entry on its way into the log.
@@ -53,7 +54,7 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 	keeper := newJournal(kept)
 	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
-		arrived: make(chan link.Conn), done: make(chan struct{})}
+		arrived: make(chan link.Conn), done: make(chan struct{}), replaying: make(chan struct{}, 1)}
 	machine.answer = func(question []byte) ([]byte, error) { return s.answer(config.Now, question) }
 	go keeper.run() // stop waits for it, after the log has ended
 	order, err := open(machine)

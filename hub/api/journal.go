@@ -153,12 +153,32 @@ func commandRecords(command stock.Command, result *protocol.AppliedResult) []sha
 		return []shapes.JournalRecord{{Kind: "locations", Detail: fmt.Sprintf("%d locations", len(c.Locations))}}
 	case *stock.AssignWriter:
 		return []shapes.JournalRecord{{Kind: "writer", Location: c.Location, Detail: result.Code.String() + " " + c.Installation}}
+	case *stock.Map:
+		return []shapes.JournalRecord{{Kind: "map", Detail: result.Code.String() + " by " + c.By,
+			Lines: []shapes.OperationLine{{Kind: "map", Item: c.Item, Scanned: c.Code, Quantity: shapes.Of(stock.Quantity(c.Factor) * stock.Unit)}}}}
+	case *stock.Admit:
+		return []shapes.JournalRecord{admitted(c, result)}
+	case *stock.Own:
+		return []shapes.JournalRecord{{Kind: "owner", Detail: fmt.Sprintf("exception %d: %s by %s, %s", c.Exception+1, c.Owner, c.By, result.Code)}}
+	case *stock.Resolve:
+		return []shapes.JournalRecord{{Kind: "resolve", Detail: fmt.Sprintf("exception %d by %s, %s", c.Exception+1, c.By, result.Code)}}
 	case *stock.EndTransfer:
 		return []shapes.JournalRecord{{Kind: "close_transfer", Detail: result.Code.String() + " " + c.ID}}
 	case *stock.Found:
 		return []shapes.JournalRecord{{Kind: "founded", Detail: result.Code.String()}}
 	}
 	return nil
+}
+
+// admitted is an operation that a person let in; what became of it says whose it was.
+func admitted(c *stock.Admit, result *protocol.AppliedResult) shapes.JournalRecord {
+	op := c.Operation
+	if len(result.Outcomes) > 0 {
+		op.ID.Sequence = result.Outcomes[0].Sequence
+	}
+	record := operationRecord(&op, "", result.Outcomes)
+	record.Kind, record.Detail = "admit", fmt.Sprintf("exception %d by %s, %s", c.Exception+1, c.By, result.Code)
+	return record
 }
 
 func reserveLines(c *stock.Reserve) []shapes.OperationLine {
