@@ -71,13 +71,13 @@ func (j *Journal) run() {
 }
 
 // append keeps one entry. Where a snapshot of another node took this one past
-// entries that never were in its log, the journal begins anew: a hole nobody
-// sees would be worse than a later horizon, and the other nodes have the rest.
+// entries that never were in its log, the journal goes on behind a gap, which the
+// keeper fills from the other nodes.
 func (j *Journal) append(a applied) error {
 	if a.entry == nil {
 		if j.kept.Last() < a.index {
 			j.jumped = true
-			return j.kept.Reset()
+			return j.kept.Jump()
 		}
 		return nil
 	}

@@ -27,7 +27,7 @@ func (s *Server) Retain(r Retention) {
 
 // keepEvery is how often a node looks after its journal: whether a segment was
 // sealed, a day is over, something is missing.
-const keepEvery = 5 * time.Second
+const keepEvery = 2 * time.Second
 
 const dayMS = 24 * 3600 * 1000
 
@@ -38,8 +38,12 @@ func (s *Server) keep(ctx context.Context) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
-		if err := s.keepOnce(ctx); err != nil && ctx.Err() == nil {
+		more, err := s.keepOnce(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.hub.config.Log.Warn("keep the journal", "err", err)
+		}
+		if more && err == nil && ctx.Err() == nil {
+			continue
 		}
 		select {
 		case <-tick.C:
@@ -49,8 +53,11 @@ func (s *Server) keep(ctx context.Context) {
 	}
 }
 
-func (s *Server) keepOnce(ctx context.Context) error {
-	return errors.Join(s.journal.kept.Index(ctx, journalKeys), s.retain(), s.imageOfDay(ctx))
+// keepOnce does what is to be done now; more: there is more of it.
+func (s *Server) keepOnce(ctx context.Context) (more bool, err error) {
+	err = errors.Join(s.journal.kept.Index(ctx, journalKeys), s.retain(), s.imageOfDay(ctx))
+	more, fault := s.fill(ctx)
+	return more, errors.Join(err, fault)
 }
 
 // looked is what retention depends on; where none of it has changed, there is

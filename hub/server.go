@@ -34,8 +34,9 @@ type Server struct {
 	keeping     chan struct{} // closed when nobody looks after the journal any more
 	retention   atomic.Pointer[Retention]
 	replaying   chan struct{} // holds one: whoever looks into the past
-	looked      looked        // the keeper's, and so is the next
+	looked      looked        // the keeper's, and so is the rest
 	imaged      int64         // day of the newest image
+	filling     filling
 }
 
 // flight is an entry on its way into the log.
@@ -56,6 +57,7 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
 		arrived: make(chan link.Conn), done: make(chan struct{}), replaying: make(chan struct{}, 1)}
 	machine.answer = func(question []byte) ([]byte, error) { return s.answer(config.Now, question) }
+	machine.horizon = kept.Horizon
 	go keeper.run() // stop waits for it, after the log has ended
 	order, err := open(machine)
 	if err != nil {

@@ -223,6 +223,11 @@ const (
 	// MaxJournalPassed bounds the segments that one page of the journal passes
 	// over: each costs some reads of 4 KiB, and a year is some hundred segments.
 	MaxJournalPassed = 512
+	// MaxJournalPiece bounds what one node sends of its journal in one answer, so
+	// that the entries of the log behind it are not late.
+	MaxJournalPiece = 256 << 10
+	// MaxJournalImages bounds the images in one answer: ten years of them.
+	MaxJournalImages = 4096
 	// JournalDays is how long a hub node keeps its journal where nobody says
 	// otherwise: as long as stores keep their ledgers.
 	JournalDays = 400

@@ -85,6 +85,13 @@ func (j *Journal) Images() (images []Image, err error) {
 }
 
 func readImageHead(path string) (i Image, err error) {
+	if i, err = imageIn(path); err == nil && filepath.Base(path) != fmt.Sprintf("%020d%s", i.Index, imageSuffix) {
+		return i, ErrImage
+	}
+	return i, err
+}
+
+func imageIn(path string) (i Image, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return i, err
@@ -105,11 +112,37 @@ func readImageHead(path string) (i Image, err error) {
 	case head[5] > imageVersion:
 		return i, fmt.Errorf("reader %d is needed and this is %d: %w", head[5], imageVersion, ErrVersion)
 	}
-	i = Image{binary.BigEndian.Uint64(known), int64(binary.BigEndian.Uint64(known[8:])), info.Size(), path}
-	if filepath.Base(path) != fmt.Sprintf("%020d%s", i.Index, imageSuffix) {
-		return i, ErrImage
+	return Image{binary.BigEndian.Uint64(known), int64(binary.BigEndian.Uint64(known[8:])), info.Size(), path}, nil
+}
+
+// TakeImage keeps an image that was fetched, if it is whole: check reads its state
+// and says what index it is of.
+func (j *Journal) TakeImage(p *Part, index uint64, check func(io.Reader) (uint64, error)) error {
+	i, err := imageIn(p.path)
+	if err != nil {
+		return err
 	}
-	return i, nil
+	in, err := i.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close() // only read
+	inside, err := check(in)
+	switch {
+	case err != nil:
+		return errors.Join(ErrImage, err)
+	case i.Index != index || inside != index:
+		return fmt.Errorf("it is of %d, and its state of %d: %w", i.Index, inside, ErrImage)
+	}
+	again, err := i.Open()
+	if err != nil {
+		return err
+	}
+	defer again.Close() // only read
+	return j.WriteImage(index, i.At, func(out io.Writer) error {
+		_, err := io.Copy(out, again)
+		return err
+	})
 }
 
 // Open reads the state inside.
@@ -125,10 +158,10 @@ func (i Image) Open() (io.ReadCloser, error) {
 }
 
 // Reaches reports whether every entry after the image is in the journal. The state
-// before the log's first entry (index 0) is one where nothing was ever dropped.
+// before the log's first entry (index 0) is kept only where nothing was dropped.
 func (j *Journal) Reaches(i Image) bool {
-	horizon := j.Horizon()
-	return horizon > 0 && (i.Index+1 >= horizon || i.Index == 0)
+	run := j.shown.Load().segments
+	return len(run) > 0 && (i.Index+1 >= run[0].first || i.Index == 0 && !run[0].gap)
 }
 
 // dropImages removes those from which the journal no longer leads on.

@@ -73,8 +73,8 @@ func (x *sparse) mayHold(want Want) bool {
 // index is built anew; what cannot be built is named, and is no harm.
 func (j *Journal) Index(ctx context.Context, keys Keys) (err error) {
 	now := j.shown.Load()
-	for i := range now.segments[:max(0, len(now.segments)-1)] {
-		s := &now.segments[i]
+	for i := range now.all[:max(0, len(now.all)-1)] {
+		s := &now.all[i]
 		if at := s.sparse.Load(); at != nil && !at.filter.damaged.Load() {
 			continue
 		}
@@ -90,7 +90,7 @@ func (j *Journal) Index(ctx context.Context, keys Keys) (err error) {
 			continue
 		}
 		s.sparse.Store(at)
-		if j.Horizon() > s.first { // it was dropped meanwhile
+		if oldest := j.shown.Load().all; len(oldest) > 0 && oldest[0].first > s.first { // it was dropped meanwhile
 			_ = os.Remove(indexOf(s.path)) // the owner may have done so
 		}
 	}

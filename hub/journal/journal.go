@@ -14,10 +14,13 @@
 //	full segment -> synced and sealed -> next segment
 //	sealed segment -> Index (beside the owner) -> sparse index, by which Find skips it
 //	Retain -> oldest sealed segments removed -> horizon moves up
+//	Jump -> the next segment begins after a gap -> Before, Join on another node's bytes -> Adopt -> horizon moves down
 //	Open -> newest segment walked, torn tail cut -> Append goes on behind it
 //
 // Invariants. Indices only grow. A segment is named after its first index. All
-// segments but the newest are sealed and whole. A sparse index can be lost at
+// segments but the newest are sealed and whole; of a sealed one only the byte
+// changes that says whether something is missing before it. Readers see the
+// newest run without a gap, and nothing below it. A sparse index can be lost at
 // any time: without it readers are slower, and never wrong. After an error of the
 // disk nothing more is written: what such a disk holds is known only after Open.
 package journal
@@ -72,6 +75,7 @@ type Journal struct {
 	synced int64 // bytes of newest that are on disk
 	last   uint64
 	lastAt int64 // its wall stamp
+	jumped bool  // what was applied next was never here: the next segment begins after a gap
 	broken bool
 	frame  []byte
 }
@@ -142,6 +146,7 @@ func (j *Journal) resume(path string) error {
 	}
 	j.out = bufio.NewWriterSize(j.file, bufferBytes)
 	j.newest = newSegment(path, found.first, found.bytes)
+	j.newest.gap = found.gap
 	j.marks, j.synced, j.last, j.lastAt = found.marks, found.bytes, found.last, found.lastAt
 	return nil
 }
@@ -167,6 +172,14 @@ func sealedSegment(path string) (s segment, err error) {
 	s = newSegment(path, 0, info.Size())
 	if _, err := fmt.Sscanf(filepath.Base(path), "%020d"+segmentSuffix, &s.first); err != nil {
 		return s, fmt.Errorf("%s: %w", filepath.Base(path), ErrMagic)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return s, fmt.Errorf("open journal segment: %w", err)
+	}
+	defer file.Close() // only read
+	if s.gap, err = checkHeader(file); err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return s, nil
 }
@@ -203,19 +216,28 @@ func (j *Journal) stop(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// seal ends the newest segment.
+func (j *Journal) seal() error {
+	if j.file == nil {
+		return nil
+	}
+	if err := j.Sync(); err != nil {
+		return err
+	}
+	if err := j.file.Close(); err != nil {
+		return j.stop("seal journal segment", err)
+	}
+	j.sealed = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
+	j.file, j.newest = nil, segment{}
+	return nil
+}
+
 // begin seals the newest segment and makes the next, whose first record is index.
 func (j *Journal) begin(index uint64) error {
-	if j.file != nil {
-		if err := j.Sync(); err != nil {
-			return err
-		}
-		if err := j.file.Close(); err != nil {
-			return j.stop("seal journal segment", err)
-		}
-		j.sealed = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-		j.file = nil
+	if err := j.seal(); err != nil {
+		return err
 	}
-	path := filepath.Join(j.dir, fmt.Sprintf("%020d"+segmentSuffix, index))
+	path := j.segmentPath(index)
 	file, err := j.config.Append(path)
 	if err == nil {
 		err = syncFolder(j.dir)
@@ -225,11 +247,16 @@ func (j *Journal) begin(index uint64) error {
 	}
 	j.file, j.out = file, bufio.NewWriterSize(file, bufferBytes)
 	j.newest = newSegment(path, index, headerBytes)
+	j.newest.gap, j.jumped = j.jumped, false
 	j.marks, j.synced = nil, 0
-	if _, err := j.out.Write(header()); err != nil {
+	if _, err := j.out.Write(header(j.newest.gap)); err != nil {
 		return j.stop("begin journal segment", err)
 	}
 	return nil
+}
+
+func (j *Journal) segmentPath(first uint64) string {
+	return filepath.Join(j.dir, fmt.Sprintf("%020d"+segmentSuffix, first))
 }
 
 // Flush lets readers see what was appended, before it is on disk.

@@ -10,19 +10,28 @@ import (
 
 // shown is what readers see; it is never changed.
 type shown struct {
-	segments []segment
-	last     uint64
+	all      []segment
+	segments []segment // the newest run of them without a gap
+	last     uint64    // of it
 	lastAt   int64
 }
 
 func (j *Journal) publish() {
-	segments := j.sealed
+	all := j.sealed
 	if j.file != nil {
 		built := []mark(j.marks)
 		j.newest.index.Store(&built)
-		segments = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
+		all = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
 	}
-	j.shown.Store(&shown{segments, j.last, j.lastAt})
+	if j.jumped {
+		j.shown.Store(&shown{all: all})
+		return
+	}
+	from := len(all) - 1
+	for from > 0 && !all[from].gap {
+		from--
+	}
+	j.shown.Store(&shown{all, all[max(0, from):], j.last, j.lastAt})
 }
 
 // Last is the newest index that readers can see, 0 if there is none.
@@ -30,6 +39,14 @@ func (j *Journal) Last() uint64 { return j.shown.Load().last }
 
 // LastAt is the wall stamp beside it, unix ms.
 func (j *Journal) LastAt() int64 { return j.shown.Load().lastAt }
+
+// Bytes is how much the folder's segments take, with their indexes.
+func (j *Journal) Bytes() (total int64) {
+	for _, s := range j.shown.Load().all {
+		total += s.bytes + filterBytes(s.bytes)
+	}
+	return total
+}
 
 // Segments are the first indices of the oldest and of the newest segment.
 func (j *Journal) Segments() (ends [2]uint64) {

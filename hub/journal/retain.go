@@ -18,6 +18,8 @@ func (j *Journal) Retain(index uint64) error {
 		next := j.newest.first
 		if len(j.sealed) > 1 {
 			next = j.sealed[1].first
+		} else if j.file == nil {
+			break
 		}
 		if next > index {
 			break
@@ -42,7 +44,7 @@ func (j *Journal) Retain(index uint64) error {
 // wall stamp, nor more than so many bytes with what belongs to them. Any goroutine
 // may ask. A segment whose age is not known yet is not old.
 func (j *Journal) Beyond(oldest, most int64) (index uint64, err error) {
-	segments := j.shown.Load().segments
+	segments := j.shown.Load().all
 	images, err := j.Images()
 	sizes := make([]int64, len(segments))
 	total := int64(0)
@@ -78,37 +80,27 @@ func drop(path string) error {
 	return os.Remove(path)
 }
 
-// Reset drops everything, so that the next record is the horizon. The oldest go
-// first: what a crash leaves behind is a whole journal with a later horizon.
-func (j *Journal) Reset() error {
+// Jump says that the state was taken past entries which never came here. What
+// follows begins after a gap, and until that is filled it is all that readers see:
+// a later horizon is honest, a hole would not be.
+func (j *Journal) Jump() error {
 	if j.broken {
 		return ErrStopped
 	}
-	if j.file == nil {
-		return nil
+	if err := j.seal(); err != nil {
+		return err
 	}
-	if err := j.file.Close(); err != nil {
-		return j.stop("close journal segment", err)
-	}
-	dropped := append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-	j.file, j.out, j.sealed, j.newest, j.marks, j.synced, j.last, j.lastAt = nil, nil, nil, segment{}, nil, 0, 0, 0
+	j.jumped = true
 	j.publish()
-	images, _ := j.Images() // a damaged one stays for a person
-	for _, i := range images {
-		if err := os.Remove(i.path); err != nil {
-			return j.stop("drop image", err)
-		}
-	}
-	for _, s := range dropped {
-		if err := drop(s.path); err != nil {
-			return j.stop("drop journal segment", err)
-		}
-	}
 	return nil
 }
 
 // publishRetained moves the horizon up and shows nothing that is only buffered.
 func (j *Journal) publishRetained() {
 	old := j.shown.Load()
-	j.shown.Store(&shown{old.segments[1:], old.last, old.lastAt})
+	now := shown{old.all[1:], old.segments, old.last, old.lastAt}
+	if len(now.segments) == len(old.all) { // nothing is hidden below a gap
+		now.segments = now.all
+	}
+	j.shown.Store(&now)
 }
