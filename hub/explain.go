@@ -47,13 +47,14 @@ func (x *explainer) oldest(s *Server) func(journal.Image) bool {
 	return func(i journal.Image) bool { return at >= 0 && i.Index <= images[at].Index && i.Index <= x.To }
 }
 
-func (x *explainer) begin(r *replay) {
+func (x *explainer) begin(r *replay) error {
 	x.replay, x.of.From = r, r.image
 	x.of.Opening = r.state.Watch(x.Location, x.Item, func(c stock.Change) { x.seen = append(x.seen, c) })
 	x.last, x.of.Before = x.of.Opening, x.of.Opening
 	for no := range r.state.ConflictsFrom(0) {
 		x.conflict = no + 1
 	}
+	return nil
 }
 
 func (x *explainer) entry(index uint64, entry *stock.Entry, apply func() []stock.Result) {

@@ -208,7 +208,7 @@ func (s *Server) fillFrom(ctx context.Context, p peerJournal, gap journal.Gap) (
 // keeps reports whether the retention would keep a stretch, so that nothing is
 // fetched only to be dropped.
 func (s *Server) keeps(t journal.Stretch) bool {
-	kept, r := s.journal.kept, s.retention.Load()
+	kept, r := s.journal.kept, s.retains()
 	return t.At >= kept.LastAt()-r.Days*dayMS && s.bytesKept()+t.Bytes+t.Bytes/protocol.JournalFilterShare <= r.Bytes
 }
 
@@ -247,7 +247,7 @@ func (s *Server) imageFrom(ctx context.Context, p peerJournal) (done bool, err e
 			_, missing, _ := kept.Gap()
 			useful = !begins && !missing && a.Stretch.Oldest == kept.Horizon()
 		}
-		if !useful || s.bytesKept()+int64(i.Bytes) > s.retention.Load().Bytes {
+		if !useful || s.bytesKept()+int64(i.Bytes) > s.retains().Bytes {
 			continue
 		}
 		part, err := kept.Part(p.name("image", i.Index))

@@ -19,10 +19,20 @@ type Retention struct {
 	Bytes int64
 }
 
-// Retain says how much to keep from now on. Any goroutine may call it.
+// Retain says how much to keep from now on, where the policy says nothing of it.
+// Any goroutine may call it.
 func (s *Server) Retain(r Retention) {
 	r.Days, r.Bytes = cmp.Or(r.Days, protocol.JournalDays), cmp.Or(r.Bytes, protocol.JournalBytes)
 	s.retention.Store(&r)
+}
+
+// retains is what the policy says, and else how the node was configured.
+func (s *Server) retains() Retention {
+	r := *s.retention.Load()
+	if days := s.board.State().Policy().JournalDays; days > 0 {
+		r.Days = days
+	}
+	return r
 }
 
 // keepEvery is how often a node looks after its journal: whether a segment was
@@ -65,14 +75,14 @@ func (s *Server) keepOnce(ctx context.Context) (more bool, err error) {
 type looked struct {
 	segments [2]uint64
 	day      int64
-	by       *Retention
+	by       Retention
 }
 
 // retain lets go of what the retention no longer covers. Days are counted from
 // the newest entry, by the stamps of the log: a node whose clock is wrong, or that
 // was off for a year, does not drop what it never showed.
 func (s *Server) retain() error {
-	kept, r := s.journal.kept, s.retention.Load()
+	kept, r := s.journal.kept, s.retains()
 	now := looked{kept.Segments(), kept.LastAt() / dayMS, r}
 	if now == s.looked {
 		return nil

@@ -27,9 +27,11 @@ type replay struct {
 	image journal.Image
 	state *stock.State
 	// opened sees the image's state before the first entry; nil: nobody asks.
-	opened func()
+	opened func() error
 	// entry sees each entry and has it applied; nil: it is only applied.
 	entry func(index uint64, entry *stock.Entry, apply func() []stock.Result)
+	// beside sees each entry's bytes first, for a second state; nil: there is none.
+	beside func(index uint64, entry []byte) error
 }
 
 // replayBytes is how much of the journal a replay holds at once.
@@ -57,7 +59,9 @@ func (s *Server) replay(ctx context.Context, r *replay, pick func(journal.Image)
 		return err
 	}
 	if r.opened != nil {
-		r.opened()
+		if err := r.opened(); err != nil {
+			return err
+		}
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -94,21 +98,27 @@ func (s *Server) openImage(r *replay, pick func(journal.Image) bool) error {
 		if !s.Journal().Reaches(image) || !pick(image) {
 			continue
 		}
-		in, err := image.Open()
+		state, err := readImage(image)
 		if err == nil {
-			r.state, err = protocol.ReadSnapshot(in)
-			_ = in.Close() // only read
-		}
-		if err == nil && r.state.Index() != image.Index {
-			err = fmt.Errorf("its state is of %d", r.state.Index())
-		}
-		if err == nil {
-			r.image = image
+			r.image, r.state = image, state
 			return nil
 		}
 		s.damaged(fmt.Errorf("%s: %w", image.Name(), err))
 	}
 	return ErrBeyondHorizon
+}
+
+func readImage(image journal.Image) (*stock.State, error) {
+	in, err := image.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // only read
+	state, err := protocol.ReadSnapshot(in)
+	if err == nil && state.Index() != image.Index {
+		err = fmt.Errorf("its state is of %d", state.Index())
+	}
+	return state, err
 }
 
 func (s *Server) damaged(err error) {
@@ -123,6 +133,9 @@ func (r *replay) take(record journal.Record) error {
 		return fmt.Errorf("journal entry %d: %w", record.Index, err)
 	}
 	entry, err := protocol.DecodeEntry(applied.Entry)
+	if err == nil && r.beside != nil {
+		err = r.beside(record.Index, applied.Entry)
+	}
 	if err != nil {
 		return fmt.Errorf("journal entry %d: %w", record.Index, err)
 	}
@@ -176,7 +189,7 @@ func (s *Server) Explain(ctx context.Context, q Explained) (*Explanation, error)
 	board := s.board.State()
 	x := &explainer{Explained: q, of: &Explanation{}}
 	r := &replay{}
-	r.opened = func() { x.begin(r) }
+	r.opened = func() error { return x.begin(r) }
 	r.entry = x.entry
 	err := s.replay(ctx, r, func(i journal.Image) bool { return x.wants(i) }, q.To)
 	if errors.Is(err, ErrBeyondHorizon) && (q.From > 0 || !q.FromTime.IsZero()) {

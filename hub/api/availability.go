@@ -131,11 +131,9 @@ func (m moment) line(item, location, channel string) shapes.AvailabilityLine {
 	if !ok {
 		return line
 	}
-	level := l.Level(no)
-	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(level.Sellable), Claims: shapes.Of(level.Claims), AheadOfPapers: shapes.Of(l.Ahead(no)),
-		Unclamped: shapes.Of(l.Available(no))}
-	if l.State == stock.Open {
-		line.Quantity = shapes.Of(max(0, l.Available(no)))
-	}
+	a := m.Availability(l, no, channel)
+	line.Quantity = shapes.Of(a.Quantity())
+	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(a.Sellable), Claims: shapes.Of(a.Claims), SafetyStock: shapes.Of(a.Safety),
+		ChannelThreshold: shapes.Of(a.Threshold), Protected: shapes.Of(a.Protected), AheadOfPapers: shapes.Of(a.Ahead), Unclamped: shapes.Of(a.Unclamped())}
 	return line
 }

@@ -162,6 +162,8 @@ func commandRecords(command stock.Command, result *protocol.AppliedResult) []sha
 		return []shapes.JournalRecord{{Kind: "owner", Detail: fmt.Sprintf("exception %d: %s by %s, %s", c.Exception+1, c.Owner, c.By, result.Code)}}
 	case *stock.Resolve:
 		return []shapes.JournalRecord{{Kind: "resolve", Detail: fmt.Sprintf("exception %d by %s, %s", c.Exception+1, c.By, result.Code)}}
+	case *stock.SetPolicy:
+		return []shapes.JournalRecord{{Kind: "policy", Detail: result.Code.String()}}
 	case *stock.EndTransfer:
 		return []shapes.JournalRecord{{Kind: "close_transfer", Detail: result.Code.String() + " " + c.ID}}
 	case *stock.Found:
