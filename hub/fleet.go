@@ -12,9 +12,12 @@ import (
 // page that lacks those of a node that hangs is better than no page.
 const fleetWithin = time.Second
 
-// answer answers another node: which of these locations' agents are connected
-// here, and how do they stand?
+// answer answers another node: what is in the journal, or which of these
+// locations' agents are connected here, and how do they stand?
 func (s *Server) answer(clock func() time.Time, question []byte) ([]byte, error) {
+	if asked, ok := protocol.DecodeJournalQuestion(question); ok {
+		return s.answerJournal(asked)
+	}
 	codes, err := protocol.DecodeCodes(question)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type Config struct {
 	Node    string           // this node's name, for people
 	Program string           // version, for agents
 	Log     *slog.Logger
+	Retain  Retention // how much of the journal is kept; zero: the limits of the product
 }
 
 // Hub is one node's sessions and intake. It is owned by one goroutine.

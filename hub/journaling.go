@@ -2,10 +2,12 @@ package hub
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/shelfsync/shelfsync/hub/journal"
 	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
 // Journal writes what the machine applied, behind a bounded channel, so that
@@ -14,8 +16,10 @@ type Journal struct {
 	kept    *journal.Journal
 	in      chan applied
 	flush   chan flush
+	asked   chan func(*journal.Journal) error
 	broken  chan error
 	failed  error // the writer's; free after stopped
+	jumped  bool  // the writer's: a snapshot brought what the journal lacks
 	stopped chan struct{}
 }
 
@@ -23,7 +27,7 @@ type Journal struct {
 type flush struct{ done chan error }
 
 func newJournal(kept *journal.Journal) *Journal {
-	return &Journal{kept: kept, in: make(chan applied, protocol.MaxJournalQueue), flush: make(chan flush), broken: make(chan error, 1), stopped: make(chan struct{})}
+	return &Journal{kept: kept, in: make(chan applied, protocol.MaxJournalQueue), flush: make(chan flush), asked: make(chan func(*journal.Journal) error), broken: make(chan error, 1), stopped: make(chan struct{})}
 }
 
 // journalSync is how long applied entries may wait in memory: the raft log
@@ -58,6 +62,8 @@ func (j *Journal) run() {
 			}
 			note(j.kept.Sync())
 			f.done <- j.failed
+		case change := <-j.asked:
+			note(change(j.kept))
 		case <-tick.C:
 			note(j.kept.Sync())
 		}
@@ -65,16 +71,40 @@ func (j *Journal) run() {
 }
 
 // append keeps one entry. Where a snapshot of another node took this one past
-// entries that never were in its log, the journal begins anew: a hole nobody
-// sees would be worse than a later horizon, and the other nodes have the rest.
+// entries that never were in its log, the journal goes on behind a gap, which the
+// keeper fills from the other nodes.
 func (j *Journal) append(a applied) error {
 	if a.entry == nil {
 		if j.kept.Last() < a.index {
-			return j.kept.Reset()
+			j.jumped = true
+			return j.kept.Jump()
 		}
 		return nil
 	}
+	if j.kept.Last() == 0 && !j.jumped {
+		if err := j.zero(a.wall); err != nil {
+			return err
+		}
+	}
 	return j.kept.Append(a.index, a.wall, protocol.EncodeApplied(a.entry, a.results))
+}
+
+// zero keeps the state before the log's first entry, which is empty on every node:
+// a journal that begins with the log leads on from it.
+func (j *Journal) zero(wall int64) error {
+	if _, err := j.kept.Image(0); err == nil {
+		return nil
+	}
+	return j.kept.WriteImage(0, wall, func(out io.Writer) error { return protocol.WriteSnapshot(out, stock.NewState()) })
+}
+
+// change lets the writer change what the journal consists of; it returns at once.
+// An error is one of the disk, and ends the program.
+func (j *Journal) change(f func(*journal.Journal) error) {
+	select {
+	case j.asked <- f:
+	case <-j.stopped:
+	}
 }
 
 // flushed returns once everything sent so far is on disk.

@@ -20,7 +20,8 @@ type Machine struct {
 	flushed func() error // waits until the journal holds all it was sent
 	now     func() time.Time
 
-	answer func(question []byte) ([]byte, error)
+	answer  func(question []byte) ([]byte, error)
+	horizon func() uint64
 
 	ticked atomic.Pointer[time.Time]    // when this process last applied a tick
 	mark   struct{ index, hash uint64 } // of the last tick: every node has one there
@@ -79,6 +80,9 @@ func (m *Machine) Ticked() (time.Time, bool) {
 
 // Answer answers another node of the hub.
 func (m *Machine) Answer(question []byte) ([]byte, error) { return m.answer(question) }
+
+// Horizon is the oldest entry that this node's journal holds; 0: none.
+func (m *Machine) Horizon() uint64 { return m.horizon() }
 
 // Mark is where the last tick stands, and the state's hash right after it.
 func (m *Machine) Mark() (index, hash uint64) { return m.mark.index, m.mark.hash }

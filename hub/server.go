@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/shelfsync/shelfsync/hub/cluster"
@@ -28,6 +29,14 @@ type Server struct {
 	arrived chan link.Conn
 	done    chan struct{}
 	failed  error // the loop's; free after done
+
+	stopKeeping context.CancelFunc
+	keeping     chan struct{} // closed when nobody looks after the journal any more
+	retention   atomic.Pointer[Retention]
+	replaying   chan struct{} // holds one: whoever looks into the past
+	looked      looked        // the keeper's, and so is the rest
+	imaged      int64         // day of the newest image
+	filling     filling
 }
 
 // flight is an entry on its way into the log.
@@ -46,8 +55,9 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 	keeper := newJournal(kept)
 	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
-		arrived: make(chan link.Conn), done: make(chan struct{})}
+		arrived: make(chan link.Conn), done: make(chan struct{}), replaying: make(chan struct{}, 1)}
 	machine.answer = func(question []byte) ([]byte, error) { return s.answer(config.Now, question) }
+	machine.horizon = kept.Horizon
 	go keeper.run() // stop waits for it, after the log has ended
 	order, err := open(machine)
 	if err != nil {
@@ -55,6 +65,13 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	s.order, s.hub = order, New(config, machine)
+	s.Retain(config.Retain)
+	aside, cancel := context.WithCancel(ctx)
+	s.stopKeeping, s.keeping = cancel, make(chan struct{})
+	go func() { // stop waits
+		defer close(s.keeping)
+		s.keep(aside)
+	}()
 	go s.loop(ctx) // Wait waits
 	return s, nil
 }
@@ -149,6 +166,8 @@ func newIncarnation() uint64 {
 
 // stop ends the log first, then the journal, which holds all it applied.
 func (s *Server) stop() {
+	s.stopKeeping()
+	<-s.keeping
 	if err := s.order.Close(); err != nil {
 		s.hub.config.Log.Error("close the log", "err", err)
 	}

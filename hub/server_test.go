@@ -26,18 +26,25 @@ func inMemory(m cluster.Machine) (cluster.Order, error) { return cluster.NewMemo
 // node is a running server, for a test inside a bubble.
 type node struct {
 	*Server
-	t    *testing.T
-	stop context.CancelFunc
+	t      *testing.T
+	stop   context.CancelFunc
+	folder string // of its journal
 }
 
 func startNode(t *testing.T, open func(cluster.Machine) (cluster.Order, error), kept journal.Config) *node {
 	t.Helper()
-	j, err := journal.Open(t.TempDir(), kept)
+	return startNodeAs(t, serverConfig, open, kept)
+}
+
+func startNodeAs(t *testing.T, config Config, open func(cluster.Machine) (cluster.Order, error), kept journal.Config) *node {
+	t.Helper()
+	folder := t.TempDir()
+	j, err := journal.Open(folder, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := Start(ctx, serverConfig, j, open)
+	s, err := Start(ctx, config, j, open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +53,7 @@ func startNode(t *testing.T, open func(cluster.Machine) (cluster.Order, error), 
 		_ = s.Wait()
 		_ = j.Close()
 	})
-	return &node{s, t, cancel}
+	return &node{s, t, cancel, folder}
 }
 
 // startReadyNode has applied ticks.

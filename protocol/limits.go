@@ -218,6 +218,26 @@ const (
 	// MaxJournalRecord bounds one journal record: an entry and an outcome for
 	// each of its lines.
 	MaxJournalRecord = 4 * MaxEntryBytes
+	// JournalFilterShare is the part of a sealed segment that the filter of its
+	// sparse index takes: a basket of some ninety bytes has three keys of its own
+	// (receipt, trace, and location with item), which leaves eight bits for each.
+	JournalFilterShare = 32
+	// MaxJournalFilter bounds the filter, whatever a segment grew to.
+	MaxJournalFilter = 4 << 20
+	// MaxJournalPassed bounds the segments that one page of the journal passes
+	// over: each costs some reads of 4 KiB, and a year is some hundred segments.
+	MaxJournalPassed = 512
+	// MaxJournalPiece bounds what one node sends of its journal in one answer, so
+	// that the entries of the log behind it are not late.
+	MaxJournalPiece = 256 << 10
+	// MaxJournalImages bounds the images in one answer: ten years of them.
+	MaxJournalImages = 4096
+	// JournalDays is how long a hub node keeps its journal where nobody says
+	// otherwise: as long as stores keep their ledgers.
+	JournalDays = 400
+	// JournalBytes is how much of it, images included: some five hundred segments
+	// and an image of 100 MiB a day fit a common disk.
+	JournalBytes = 80 << 30
 )
 
 // MaxLogProposals bounds the proposals that wait for an answer in one node's

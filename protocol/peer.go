@@ -60,6 +60,7 @@ type PeerMark struct {
 	Snapshot uint64
 	Index    uint64 // of the last applied tick
 	Hash     uint64 // of the state right after it
+	Horizon  uint64 // oldest entry of its journal
 }
 
 // EncodePeer gives a message its bytes: a map.
@@ -94,6 +95,7 @@ func writeMark(f *fields, m *PeerMark) {
 	f.uint('o', m.Snapshot)
 	f.uint('i', m.Index)
 	f.uint('h', m.Hash)
+	f.uint('j', m.Horizon)
 }
 
 // DecodePeer walks the bytes of a message; what a later version added is skipped.
@@ -158,6 +160,8 @@ func readMark(r *reader) (m PeerMark) {
 			m.Index = r.uint()
 		case 'h':
 			m.Hash = r.uint()
+		case 'j':
+			m.Horizon = r.uint()
 		default:
 			r.unknown()
 		}

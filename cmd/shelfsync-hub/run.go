@@ -20,6 +20,7 @@ import (
 	"github.com/shelfsync/shelfsync/hub/cluster"
 	"github.com/shelfsync/shelfsync/hub/console"
 	"github.com/shelfsync/shelfsync/hub/journal"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/sync/serve"
 )
@@ -35,6 +36,8 @@ type config struct {
 	RaftListen string   `koanf:"raft_listen"`
 	Data       string   `koanf:"data"`
 	Hosts      []string `koanf:"hosts"`
+	KeepDays   int64    `koanf:"journal_days"`
+	KeepBytes  int64    `koanf:"journal_bytes"`
 	LogLevel   string   `koanf:"log_level"`
 	LogFormat  string   `koanf:"log_format"`
 }
@@ -56,7 +59,7 @@ func runCommand() *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			settings := config{Listen: "127.0.0.1:7420", RaftListen: "127.0.0.1:7421", Data: "shelfsync-hub", LogLevel: "info", LogFormat: "auto"}
-			for _, name := range []string{"single", "node", "advertise", "listen", "raft-listen", "data", "log-level"} {
+			for _, name := range []string{"single", "node", "advertise", "listen", "raft-listen", "data", "log-level", "journal-days", "journal-bytes"} {
 				if flag := cmd.Flags().Lookup(name); flag.Changed {
 					flags[keyOf(name)] = flag.Value.String()
 				}
@@ -81,6 +84,8 @@ func runCommand() *cobra.Command {
 	cmd.Flags().String("listen", "127.0.0.1:7420", "address of the HTTP API and of agents")
 	cmd.Flags().String("raft-listen", "127.0.0.1:7421", "address of the log between nodes")
 	cmd.Flags().String("data", "shelfsync-hub", "folder of log, snapshots and journal")
+	cmd.Flags().Int64("journal-days", protocol.JournalDays, "days of the journal that are kept, with an image of the state for each")
+	cmd.Flags().Int64("journal-bytes", protocol.JournalBytes, "bytes of the journal that are kept at most")
 	cmd.Flags().String("log-level", "info", "debug, info, warn or error")
 	return cmd
 }
@@ -130,7 +135,8 @@ func run(ctx context.Context, settings config) error {
 		}
 		return order, nil
 	}
-	node, err := hub.Start(ctx, hub.Config{Now: time.Now, Node: settings.Listen, Program: version, Log: log}, kept, open)
+	node, err := hub.Start(ctx, hub.Config{Now: time.Now, Node: settings.Listen, Program: version, Log: log,
+		Retain: hub.Retention{Days: settings.KeepDays, Bytes: settings.KeepBytes}}, kept, open)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,10 @@ type Hub interface {
 	Members() (cluster.Members, bool)
 	TickAge() time.Duration
 	Journal() *journal.Journal
+	// StateAt is the state as of an index of the past.
+	StateAt(ctx context.Context, index uint64) (*stock.State, error)
+	// Explain takes one level apart.
+	Explain(ctx context.Context, question hub.Explained) (*hub.Explanation, error)
 }
 
 // Register adds every route of the hub to a server.
@@ -57,6 +61,7 @@ func Register(s *serve.Server, h Hub) {
 	r.movements(s)
 	r.levels(s)
 	r.journal(s)
+	r.explain(s)
 	r.transfers(s)
 	r.fleet(s)
 	r.exceptions(s)

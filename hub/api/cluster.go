@@ -33,6 +33,7 @@ func (r routes) clusterNow() shapes.Cluster {
 	body := shapes.Cluster{Incarnation: state.Incarnation(), Leader: status.LeaderID, Term: status.Term, Position: position(state), Node: status.ID}
 	here := shapes.Node{ID: status.ID, Address: status.Address, Role: status.Role, Votes: true, Applied: state.Index(), Position: position(state),
 		StateHash: fmt.Sprintf("%016x", state.Hash()), TrailEntries: int64(status.LastIndex) - int64(status.SnapshotIndex), HubTimeMS: state.Now()}
+	here.Horizon = horizonShape(state.Incarnation(), r.hub.Journal().Horizon())
 	members, ok := r.hub.Members()
 	if !ok {
 		body.Nodes = append(body.Nodes, here)
@@ -49,10 +50,19 @@ func (r routes) clusterNow() shapes.Cluster {
 			node.HeardMS = time.Since(n.Heard).Milliseconds()
 			node.Position = positionAt(state.Incarnation(), n.Mark.Index)
 			node.StateHash = fmt.Sprintf("%016x", n.Mark.Hash)
+			node.Horizon = horizonShape(state.Incarnation(), n.Mark.Horizon)
 		}
 		body.Nodes = append(body.Nodes, node)
 	}
 	return body
+}
+
+// horizonShape is where a journal begins; empty where it holds nothing.
+func horizonShape(incarnation, index uint64) string {
+	if index == 0 {
+		return ""
+	}
+	return positionAt(incarnation, index)
 }
 
 type addMemberInput struct{ Body shapes.NewMember }

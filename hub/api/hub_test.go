@@ -42,8 +42,14 @@ const (
 // inHub runs a test against a hub that has applied ticks.
 func inHub(t *testing.T, test func(c *client)) {
 	t.Helper()
+	inHubKeeping(t, journal.Config{}, test)
+}
+
+// inHubKeeping is inHub with a journal of another shape.
+func inHubKeeping(t *testing.T, shape journal.Config, test func(c *client)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		kept, err := journal.Open(t.TempDir(), journal.Config{})
+		kept, err := journal.Open(t.TempDir(), shape)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +77,12 @@ func inHub(t *testing.T, test func(c *client)) {
 // inShop is inHub with two stores, a warehouse and a small catalogue.
 func inShop(t *testing.T, test func(c *client)) {
 	t.Helper()
-	inHub(t, func(c *client) {
+	inShopKeeping(t, journal.Config{}, test)
+}
+
+func inShopKeeping(t *testing.T, shape journal.Config, test func(c *client)) {
+	t.Helper()
+	inHubKeeping(t, shape, func(c *client) {
 		c.wait(2500 * time.Millisecond)
 		c.ok("PUT", "/v1/items", asNDJSON, `{"code":"A"}
 			{"code":"B","aliases":[{"code":"B-box","factor":12}]}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shelfsync/shelfsync/hub"
 	"github.com/shelfsync/shelfsync/protocol"
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
@@ -32,6 +33,7 @@ type journalInput struct {
 	Item        string    `query:"item"`
 	Order       string    `query:"order"`
 	Receipt     string    `query:"receipt"`
+	Reservation string    `query:"reservation" doc:"The reservation's own records, and operations that name it"`
 	Correlation string    `query:"correlation"`
 	From        time.Time `query:"from"`
 	To          time.Time `query:"to"`
@@ -48,7 +50,8 @@ func (r routes) listJournal(_ context.Context, in *journalInput) (*journalOutput
 	if err != nil {
 		return nil, err
 	}
-	entries, err := r.hub.Journal().Read(after, scanEntries, scanBytes)
+	begin, sought := after, in.sought()
+	entries, through, err := r.hub.Journal().Find(after, sought.Want(), scanEntries, scanBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read journal after %d: %w", after, err)
 	}
@@ -62,6 +65,7 @@ func (r routes) listJournal(_ context.Context, in *journalInput) (*journalOutput
 		}
 		records = slices.DeleteFunc(records, func(record shapes.JournalRecord) bool { return !in.matches(&record) })
 		if n := len(out.Body.Data); n > 0 && n+len(records) > in.Limit {
+			through = after
 			break
 		}
 		for i := range records {
@@ -70,10 +74,15 @@ func (r routes) listJournal(_ context.Context, in *journalInput) (*journalOutput
 		out.Body.Data = append(out.Body.Data, records...)
 		after = entry.Index
 	}
-	if len(entries) > 0 && after < r.hub.Journal().Last() {
-		out.Body.NextCursor = cursorAt(after)
+	if through > begin && through < r.hub.Journal().Last() {
+		out.Body.NextCursor = cursorAt(through)
 	}
 	return out, nil
+}
+
+// sought is what the journal can skip by.
+func (in *journalInput) sought() *hub.Sought {
+	return &hub.Sought{Location: in.Location, Item: in.Item, Order: in.Order, Receipt: in.Receipt, Reservation: in.Reservation, Correlation: in.Correlation, From: in.From, To: in.To}
 }
 
 func (in *journalInput) matches(record *shapes.JournalRecord) bool {
@@ -82,15 +91,12 @@ func (in *journalInput) matches(record *shapes.JournalRecord) bool {
 		!in.From.IsZero() && record.Wall.Before(in.From) || !in.To.IsZero() && record.Wall.After(in.To) {
 		return false
 	}
-	if in.Item == "" {
-		return true
-	}
+	item, reservation := in.Item == "", is(in.Reservation, record.Reservation)
 	for _, line := range record.Lines {
-		if line.Item == in.Item {
-			return true
-		}
+		item = item || line.Item == in.Item
+		reservation = reservation || line.Reservation == in.Reservation
 	}
-	return false
+	return item && reservation
 }
 
 // journalRecords takes one journalled entry apart. Ticks are left out: they
@@ -147,10 +153,34 @@ func commandRecords(command stock.Command, result *protocol.AppliedResult) []sha
 		return []shapes.JournalRecord{{Kind: "locations", Detail: fmt.Sprintf("%d locations", len(c.Locations))}}
 	case *stock.AssignWriter:
 		return []shapes.JournalRecord{{Kind: "writer", Location: c.Location, Detail: result.Code.String() + " " + c.Installation}}
+	case *stock.Map:
+		return []shapes.JournalRecord{{Kind: "map", Detail: result.Code.String() + " by " + c.By,
+			Lines: []shapes.OperationLine{{Kind: "map", Item: c.Item, Scanned: c.Code, Quantity: shapes.Of(stock.Quantity(c.Factor) * stock.Unit)}}}}
+	case *stock.Admit:
+		return []shapes.JournalRecord{admitted(c, result)}
+	case *stock.Own:
+		return []shapes.JournalRecord{{Kind: "owner", Detail: fmt.Sprintf("exception %d: %s by %s, %s", c.Exception+1, c.Owner, c.By, result.Code)}}
+	case *stock.Resolve:
+		return []shapes.JournalRecord{{Kind: "resolve", Detail: fmt.Sprintf("exception %d by %s, %s", c.Exception+1, c.By, result.Code)}}
+	case *stock.SetPolicy:
+		return []shapes.JournalRecord{{Kind: "policy", Detail: result.Code.String()}}
+	case *stock.EndTransfer:
+		return []shapes.JournalRecord{{Kind: "close_transfer", Detail: result.Code.String() + " " + c.ID}}
 	case *stock.Found:
 		return []shapes.JournalRecord{{Kind: "founded", Detail: result.Code.String()}}
 	}
 	return nil
+}
+
+// admitted is an operation that a person let in; what became of it says whose it was.
+func admitted(c *stock.Admit, result *protocol.AppliedResult) shapes.JournalRecord {
+	op := c.Operation
+	if len(result.Outcomes) > 0 {
+		op.ID.Sequence = result.Outcomes[0].Sequence
+	}
+	record := operationRecord(&op, "", result.Outcomes)
+	record.Kind, record.Detail = "admit", fmt.Sprintf("exception %d by %s, %s", c.Exception+1, c.By, result.Code)
+	return record
 }
 
 func reserveLines(c *stock.Reserve) []shapes.OperationLine {

@@ -59,6 +59,12 @@ type Answering interface {
 	Answer(question []byte) ([]byte, error)
 }
 
+// Journaling is a Machine that keeps what was applied; the other nodes are told
+// from where on. It is asked from other goroutines.
+type Journaling interface {
+	Horizon() uint64
+}
+
 // Entry is one committed entry. Indices grow; they have gaps where the log
 // keeps entries of its own.
 type Entry struct {

@@ -123,6 +123,7 @@ type Raft struct {
 	api       string
 	program   string
 	replies   func([]byte) ([]byte, error)
+	horizon   func() uint64
 	slots     slots
 	barriers  chan chan error // callers of Barrier, on their way to its loop
 	stopped   chan struct{}   // closed when the library has ended
@@ -140,6 +141,9 @@ func Open(config Config) (*Raft, error) {
 	r.driver = newDriver(config.Machine, r.fuse)
 	if machine, ok := config.Machine.(Answering); ok {
 		r.replies = machine.Answer
+	}
+	if machine, ok := config.Machine.(Journaling); ok {
+		r.horizon = machine.Horizon
 	}
 	r.streams = newStreams(config.Dial, r.stopped)
 	settings := config.settings(log)

@@ -68,8 +68,12 @@ func (m *marks) at(index uint64) (hash uint64, ok bool) {
 // mark is where this node stands.
 func (r *Raft) mark() protocol.PeerMark {
 	index, hash := r.driver.marks.newest()
-	return protocol.PeerMark{ID: r.folder.id, Address: string(r.transport.LocalAddr()), API: r.api, Program: r.program,
+	mark := protocol.PeerMark{ID: r.folder.id, Address: string(r.transport.LocalAddr()), API: r.api, Program: r.program,
 		Role: strings.ToLower(r.raft.State().String()), New: r.isNew(), Applied: r.driver.applied.Load(), Snapshot: r.snapshotIndex(), Index: index, Hash: hash}
+	if r.horizon != nil {
+		mark.Horizon = r.horizon()
+	}
+	return mark
 }
 
 // heardOf is what another node last said of itself.

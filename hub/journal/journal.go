@@ -12,12 +12,17 @@
 //
 //	Append -> buffer -> Flush (readers see it) -> Sync (it is on disk)
 //	full segment -> synced and sealed -> next segment
+//	sealed segment -> Index (beside the owner) -> sparse index, by which Find skips it
 //	Retain -> oldest sealed segments removed -> horizon moves up
+//	Jump -> the next segment begins after a gap -> Before, Join on another node's bytes -> Adopt -> horizon moves down
 //	Open -> newest segment walked, torn tail cut -> Append goes on behind it
 //
 // Invariants. Indices only grow. A segment is named after its first index. All
-// segments but the newest are sealed and whole. After an error of the disk
-// nothing more is written: what such a disk holds is known only after Open.
+// segments but the newest are sealed and whole; of a sealed one only the byte
+// changes that says whether something is missing before it. Readers see the
+// newest run without a gap, and nothing below it. A sparse index can be lost at
+// any time: without it readers are slower, and never wrong. After an error of the
+// disk nothing more is written: what such a disk holds is known only after Open.
 package journal
 
 import (
@@ -26,7 +31,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,14 +74,10 @@ type Journal struct {
 	out    *bufio.Writer
 	synced int64 // bytes of newest that are on disk
 	last   uint64
+	lastAt int64 // its wall stamp
+	jumped bool  // what was applied next was never here: the next segment begins after a gap
 	broken bool
 	frame  []byte
-}
-
-// shown is what readers see; it is never changed.
-type shown struct {
-	segments []segment
-	last     uint64
 }
 
 // bufferBytes gathers small records into large writes.
@@ -101,7 +101,7 @@ func Open(dir string, config Config) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make journal folder: %w", err)
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix))
 	if err != nil {
 		return nil, fmt.Errorf("list journal segments: %w", err)
 	}
@@ -145,8 +145,9 @@ func (j *Journal) resume(path string) error {
 		return fmt.Errorf("open journal segment: %w", err)
 	}
 	j.out = bufio.NewWriterSize(j.file, bufferBytes)
-	j.newest = segment{path, found.first, found.bytes, &atomic.Pointer[[]mark]{}}
-	j.marks, j.synced, j.last = found.marks, found.bytes, found.last
+	j.newest = newSegment(path, found.first, found.bytes)
+	j.newest.gap = found.gap
+	j.marks, j.synced, j.last, j.lastAt = found.marks, found.bytes, found.last, found.lastAt
 	return nil
 }
 
@@ -168,9 +169,17 @@ func sealedSegment(path string) (s segment, err error) {
 	if err != nil {
 		return s, fmt.Errorf("open journal segment: %w", err)
 	}
-	s = segment{path: path, bytes: info.Size(), index: &atomic.Pointer[[]mark]{}}
-	if _, err := fmt.Sscanf(filepath.Base(path), "%020d.journal", &s.first); err != nil {
+	s = newSegment(path, 0, info.Size())
+	if _, err := fmt.Sscanf(filepath.Base(path), "%020d"+segmentSuffix, &s.first); err != nil {
 		return s, fmt.Errorf("%s: %w", filepath.Base(path), ErrMagic)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return s, fmt.Errorf("open journal segment: %w", err)
+	}
+	defer file.Close() // only read
+	if s.gap, err = checkHeader(file); err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return s, nil
 }
@@ -197,7 +206,7 @@ func (j *Journal) Append(index uint64, at int64, body []byte) error {
 	}
 	j.marks.note(index, j.newest.bytes)
 	j.newest.bytes += int64(len(j.frame))
-	j.last = index
+	j.last, j.lastAt = index, at
 	return nil
 }
 
@@ -207,19 +216,28 @@ func (j *Journal) stop(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// seal ends the newest segment.
+func (j *Journal) seal() error {
+	if j.file == nil {
+		return nil
+	}
+	if err := j.Sync(); err != nil {
+		return err
+	}
+	if err := j.file.Close(); err != nil {
+		return j.stop("seal journal segment", err)
+	}
+	j.sealed = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
+	j.file, j.newest = nil, segment{}
+	return nil
+}
+
 // begin seals the newest segment and makes the next, whose first record is index.
 func (j *Journal) begin(index uint64) error {
-	if j.file != nil {
-		if err := j.Sync(); err != nil {
-			return err
-		}
-		if err := j.file.Close(); err != nil {
-			return j.stop("seal journal segment", err)
-		}
-		j.sealed = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-		j.file = nil
+	if err := j.seal(); err != nil {
+		return err
 	}
-	path := filepath.Join(j.dir, fmt.Sprintf("%020d.journal", index))
+	path := j.segmentPath(index)
 	file, err := j.config.Append(path)
 	if err == nil {
 		err = syncFolder(j.dir)
@@ -228,12 +246,17 @@ func (j *Journal) begin(index uint64) error {
 		return j.stop("begin journal segment", err)
 	}
 	j.file, j.out = file, bufio.NewWriterSize(file, bufferBytes)
-	j.newest = segment{path, index, headerBytes, &atomic.Pointer[[]mark]{}}
+	j.newest = newSegment(path, index, headerBytes)
+	j.newest.gap, j.jumped = j.jumped, false
 	j.marks, j.synced = nil, 0
-	if _, err := j.out.Write(header()); err != nil {
+	if _, err := j.out.Write(header(j.newest.gap)); err != nil {
 		return j.stop("begin journal segment", err)
 	}
 	return nil
+}
+
+func (j *Journal) segmentPath(first uint64) string {
+	return filepath.Join(j.dir, fmt.Sprintf("%020d"+segmentSuffix, first))
 }
 
 // Flush lets readers see what was appended, before it is on disk.
@@ -264,112 +287,6 @@ func (j *Journal) Sync() error {
 	}
 	j.synced = j.newest.bytes
 	return nil
-}
-
-func (j *Journal) publish() {
-	segments := j.sealed
-	if j.file != nil {
-		built := []mark(j.marks)
-		j.newest.index.Store(&built)
-		segments = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-	}
-	j.shown.Store(&shown{segments, j.last})
-}
-
-// Last is the newest index that readers can see, 0 if there is none.
-func (j *Journal) Last() uint64 { return j.shown.Load().last }
-
-// Horizon is the oldest index kept, 0 if nothing is.
-func (j *Journal) Horizon() uint64 {
-	if s := j.shown.Load(); len(s.segments) > 0 {
-		return s.segments[0].first
-	}
-	return 0
-}
-
-// Read returns the records after an index, from the horizon on: at most so many,
-// and not more than maxBytes of bodies, but always one if there is one.
-func (j *Journal) Read(after uint64, most, maxBytes int) (records []Record, err error) {
-	segments := j.shown.Load().segments
-	from := sort.Search(len(segments), func(i int) bool { return segments[i].first > after })
-	full := most <= 0
-	for i := max(from-1, 0); i < len(segments) && !full; i++ {
-		s := &segments[i]
-		offset, err := s.offset(after)
-		if err == nil && offset < s.bytes {
-			err = s.walk(offset, func(r Record, _ int64) bool {
-				if r.Index <= after {
-					return true
-				}
-				full = len(records) == most || len(records) > 0 && len(r.Body) > maxBytes
-				if !full {
-					maxBytes -= len(r.Body)
-					records = append(records, r)
-				}
-				return !full
-			})
-		}
-		if errors.Is(err, fs.ErrNotExist) && j.Horizon() != segments[0].first {
-			continue // dropped since we looked
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return records, nil
-}
-
-// Retain drops the oldest segments that hold nothing at or after an index; the
-// newest stays.
-func (j *Journal) Retain(index uint64) error {
-	if j.broken {
-		return ErrStopped
-	}
-	for len(j.sealed) > 0 {
-		next := j.newest.first
-		if len(j.sealed) > 1 {
-			next = j.sealed[1].first
-		}
-		if next > index {
-			return nil
-		}
-		path := j.sealed[0].path
-		j.sealed = j.sealed[1:]
-		j.publishRetained()
-		if err := os.Remove(path); err != nil {
-			return j.stop("drop journal segment", err)
-		}
-	}
-	return nil
-}
-
-// Reset drops everything, so that the next record is the horizon. The oldest go
-// first: what a crash leaves behind is a whole journal with a later horizon.
-func (j *Journal) Reset() error {
-	if j.broken {
-		return ErrStopped
-	}
-	if j.file == nil {
-		return nil
-	}
-	if err := j.file.Close(); err != nil {
-		return j.stop("close journal segment", err)
-	}
-	dropped := append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-	j.file, j.out, j.sealed, j.newest, j.marks, j.synced, j.last = nil, nil, nil, segment{}, nil, 0, 0
-	j.publish()
-	for _, s := range dropped {
-		if err := os.Remove(s.path); err != nil {
-			return j.stop("drop journal segment", err)
-		}
-	}
-	return nil
-}
-
-// publishRetained moves the horizon up and shows nothing that is only buffered.
-func (j *Journal) publishRetained() {
-	old := j.shown.Load()
-	j.shown.Store(&shown{old.segments[1:], old.last})
 }
 
 // Close syncs and ends the journal; readers may go on.

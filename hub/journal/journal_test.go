@@ -146,7 +146,7 @@ func TestASegmentThatHardlyBeganIsBegunAgain(t *testing.T) {
 		if err := j.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%020d.journal", 2)), header()[:size], 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%020d.journal", 2)), header(false)[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		again := open(t, dir, Config{SegmentBytes: 1})
@@ -339,29 +339,5 @@ func TestNothingIsWrittenAfterTheDiskFailed(t *testing.T) {
 	}
 	if syncs != before {
 		t.Error("the file was synced again after a failed sync")
-	}
-}
-
-func TestAJournalThatWasResetBeginsWhereItGoesOn(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir, Config{SegmentBytes: 200})
-	put(t, j, 1, 100)
-	if err := j.Reset(); err != nil {
-		t.Fatal(err)
-	}
-	if j.Last() != 0 || j.Horizon() != 0 {
-		t.Errorf("after a reset it goes from %d to %d", j.Horizon(), j.Last())
-	}
-	holds(t, j, 0, 1, 0)
-	put(t, j, 501, 560)
-	for range 2 {
-		holds(t, j, 0, 501, 560)
-		if j.Horizon() != 501 {
-			t.Errorf("horizon %d", j.Horizon())
-		}
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
-		}
-		j = open(t, dir, Config{SegmentBytes: 200})
 	}
 }

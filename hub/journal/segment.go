@@ -15,7 +15,8 @@ import (
 	"github.com/shelfsync/shelfsync/protocol"
 )
 
-// A segment file begins with magic, version, minimum reader and two zero bytes.
+// A segment file begins with magic, version, minimum reader, one byte that is 1
+// where entries are missing before it, and a zero byte.
 // Records follow, each a head and a body; numbers are big endian. The head is
 //
 //	length of the body   4 bytes
@@ -29,6 +30,8 @@ const (
 	minimumReader = 1
 	headerBytes   = 8
 	headBytes     = 28
+	// segmentSuffix ends the name of a segment.
+	segmentSuffix = ".journal"
 	// markEvery is how many bytes lie between two marks of the sparse index.
 	markEvery = 64 << 10
 )
@@ -48,9 +51,16 @@ type segment struct {
 	path  string
 	first uint64
 	bytes int64
+	gap   bool // entries before it are missing, or nobody knows
 	// index is built by the appender, or by the first reader of a segment that
 	// was sealed in an earlier life.
 	index *atomic.Pointer[[]mark]
+	// sparse is the index beside a sealed segment; nil: there is none yet.
+	sparse *atomic.Pointer[sparse]
+}
+
+func newSegment(path string, first uint64, bytes int64) segment {
+	return segment{path, first, bytes, false, &atomic.Pointer[[]mark]{}, &atomic.Pointer[sparse]{}}
 }
 
 // mark says where the record of an index begins.
@@ -68,20 +78,29 @@ func (m *marks) note(index uint64, offset int64) {
 	}
 }
 
-func header() []byte { return append([]byte(magic), version, minimumReader, 0, 0) }
+// gapByte is the offset of the byte that says so.
+const gapByte = 6
 
-func checkHeader(in io.Reader) error {
+func header(gap bool) []byte {
+	b := append([]byte(magic), version, minimumReader, 0, 0)
+	if gap {
+		b[gapByte] = 1
+	}
+	return b
+}
+
+func checkHeader(in io.Reader) (gap bool, err error) {
 	var b [headerBytes]byte
 	if _, err := io.ReadFull(in, b[:]); err != nil {
-		return io.ErrUnexpectedEOF
+		return false, io.ErrUnexpectedEOF
 	}
 	switch {
 	case string(b[:len(magic)]) != magic:
-		return ErrMagic
+		return false, ErrMagic
 	case b[5] > version:
-		return fmt.Errorf("reader %d is needed and this is %d: %w", b[5], version, ErrVersion)
+		return false, fmt.Errorf("reader %d is needed and this is %d: %w", b[5], version, ErrVersion)
 	}
-	return nil
+	return b[gapByte] != 0, nil
 }
 
 // appendRecord puts one record behind b.
@@ -135,7 +154,9 @@ func (r Record) size() int64 { return int64(headBytes + len(r.Body)) }
 // recovered is what a walk over the newest segment found.
 type recovered struct {
 	first, last uint64 // 0: no record
-	bytes       int64  // sound bytes; fewer than a header: none
+	lastAt      int64
+	gap         bool
+	bytes       int64 // sound bytes; fewer than a header: none
 	marks       marks
 }
 
@@ -148,7 +169,7 @@ func recoverNewest(path string) (found recovered, err error) {
 		return found, fmt.Errorf("read journal segment: %w", err)
 	}
 	in := &window{content: content}
-	if err := checkHeader(in); errors.Is(err, io.ErrUnexpectedEOF) {
+	if found.gap, err = checkHeader(in); errors.Is(err, io.ErrUnexpectedEOF) {
 		return found, nil
 	} else if err != nil {
 		return found, fmt.Errorf("%s: %w", filepath.Base(path), err)
@@ -168,7 +189,7 @@ func recoverNewest(path string) (found recovered, err error) {
 		if found.first == 0 {
 			found.first = record.Index
 		}
-		found.last = record.Index
+		found.last, found.lastAt = record.Index, record.At
 		found.marks.note(record.Index, found.bytes)
 	}
 }
@@ -211,7 +232,7 @@ func (s *segment) walk(offset int64, take func(r Record, at int64) (more bool)) 
 		return fmt.Errorf("open journal segment: %w", err)
 	}
 	defer file.Close() // only read
-	if err := checkHeader(file); err != nil {
+	if _, err := checkHeader(file); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(s.path), err)
 	}
 	in := bufio.NewReaderSize(io.NewSectionReader(file, offset, s.bytes-offset), markEvery)
@@ -231,6 +252,9 @@ func (s *segment) walk(offset int64, take func(r Record, at int64) (more bool)) 
 
 // offset is where to begin to look for what comes after an index.
 func (s *segment) offset(after uint64) (int64, error) {
+	if at := s.sparse.Load(); s.index.Load() == nil && at != nil {
+		s.index.Store((*[]mark)(&at.marks))
+	}
 	if s.index.Load() == nil {
 		var built marks
 		err := s.walk(headerBytes, func(r Record, at int64) bool {

@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestWhatIsNotAJournalIsRefused(t *testing.T) {
-	later := header()
+	later := header(false)
 	later[5] = version + 1
 	for _, test := range []struct {
 		content []byte
@@ -60,13 +60,13 @@ func TestTheFormatIsTheGoldenOne(t *testing.T) {
 }
 
 func FuzzSegment(f *testing.F) {
-	sound := header()
+	sound := header(false)
 	for i := uint64(1); i <= 3; i++ {
 		sound = appendRecord(sound, entry(i), int64(len(sound)))
 	}
 	f.Add(sound)
 	f.Add(sound[:len(sound)-5])
-	f.Add(header())
+	f.Add(header(false))
 	f.Add([]byte("SJRN\x01\x01\x00\x00\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		dir := t.TempDir()

@@ -48,6 +48,7 @@ type Node struct {
 	StateHash    string `json:"state_hash,omitempty" doc:"Of the state at that position, in hex"`
 	TrailEntries int64  `json:"trail_entries,omitempty" doc:"Log entries kept behind the last snapshot"`
 	HubTimeMS    int64  `json:"hub_time_ms,omitempty"`
+	Horizon      string `json:"journal_horizon,omitempty" doc:"The oldest entry that its journal holds; what it lacks of the others' it fetches from them" example:"7.120044"`
 }
 
 // NewMember names a running node that is to become a member.

@@ -36,6 +36,7 @@ const (
 	CodeLocationClosed   Code = "location_closed"
 	CodeOtherIncarnation Code = "other_incarnation"
 	CodePolicyVersion    Code = "policy_version"
+	CodeBeyondHorizon    Code = "beyond_horizon"
 	CodeBusy             Code = "busy"
 	CodeBehind           Code = "behind"
 	CodeUnavailable      Code = "unavailable"
@@ -69,6 +70,7 @@ var Codes = []CodeRow{
 	{CodeLocationClosed, 409, "The location is closed"},
 	{CodeOtherIncarnation, 409, "The position belongs to another incarnation of the hub"},
 	{CodePolicyVersion, 409, "The policy is no longer the one that was to be replaced"},
+	{CodeBeyondHorizon, 410, "This node's journal does not reach back so far"},
 	{CodeTooLarge, 413, "The body is too large"},
 	{CodeWrongContentType, 415, "The body has the wrong content type"},
 	{CodeHostRefused, 421, "This server is not known under that host name"},
