@@ -108,7 +108,9 @@ func forget(nodes ...*real) {
 func sameJournal(t *testing.T, what string, has, lacks *real) {
 	t.Helper()
 	upTo := has.Journal().Last()
-	clustertest.Until(t, what, func() bool { return lacks.Journal().Last() >= upTo && lacks.Journal().Horizon() == has.Journal().Horizon() })
+	clustertest.Until(t, what, func() bool {
+		return lacks.Journal().Last() >= upTo && lacks.Journal().Horizon() == has.Journal().Horizon()
+	})
 	want, err := has.Journal().Read(0, 1<<20, 1<<30)
 	if err != nil {
 		t.Fatal(err)

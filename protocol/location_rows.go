@@ -34,6 +34,7 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 		}
 	}
 	f.uint('q', v.Sold)
+	f.uint('m', v.Turned)
 }
 
 func readLocationRow(r *reader) (v stock.LocationRow) {
@@ -79,6 +80,8 @@ func readLocationRow(r *reader) (v stock.LocationRow) {
 			r.list(len(r.left), func() { v.Receipts = append(v.Receipts, r.uint()) })
 		case 'q':
 			v.Sold = r.uint()
+		case 'm':
+			v.Turned = r.uint()
 		case 'x':
 			v.Changed = r.uint()
 		default:

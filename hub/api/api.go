@@ -47,6 +47,8 @@ type Hub interface {
 	StateAt(ctx context.Context, index uint64) (*stock.State, error)
 	// Explain takes one level apart.
 	Explain(ctx context.Context, question hub.Explained) (*hub.Explanation, error)
+	// DryRun tries a policy against what happened.
+	DryRun(ctx context.Context, question hub.Tried) (*hub.Trial, error)
 }
 
 // Register adds every route of the hub to a server.

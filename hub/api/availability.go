@@ -132,7 +132,7 @@ func (m moment) line(item, location, channel string) shapes.AvailabilityLine {
 		return line
 	}
 	a := m.Availability(l, no, channel)
-	line.Quantity = shapes.Of(a.Quantity())
+	line.Quantity, line.Excluded, line.Paused = shapes.Of(a.Quantity()), a.Excluded, !a.Promises
 	line.Parts = shapes.AvailabilityParts{Sellable: shapes.Of(a.Sellable), Claims: shapes.Of(a.Claims), SafetyStock: shapes.Of(a.Safety),
 		ChannelThreshold: shapes.Of(a.Threshold), Protected: shapes.Of(a.Protected), AheadOfPapers: shapes.Of(a.Ahead), Unclamped: shapes.Of(a.Unclamped())}
 	return line

@@ -173,8 +173,8 @@ func TestTheFeedTellsConflicts(t *testing.T) {
 			"&location=S1":  {"level", "reservation", "conflict", "through"},
 			"&location=S2":  {"level", "reservation", "conflict", "through"},
 			"&location=DC":  {"through"},
-			"&channel=web":  {"level", "level", "reservation", "conflict", "through"},
-			"&channel=shop": {"level", "level", "through"},
+			"&channel=web":  {"level", "availability", "level", "availability", "reservation", "conflict", "through"},
+			"&channel=shop": {"level", "availability", "level", "availability", "through"},
 		} {
 			lines, end := c.follow("?after=" + before + query)
 			var kinds []string

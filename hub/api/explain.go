@@ -64,16 +64,21 @@ func (in *explainInput) from(state *stock.State, question *hub.Explained) error 
 		}
 		question.To, question.Skip = index, int(after)
 	}
-	if in.From == "" {
-		return nil
-	}
-	if at, err := time.Parse(time.RFC3339, in.From); err == nil {
-		question.FromTime = at
-		return nil
-	}
-	index, err := indexIn(state, "query.from", in.From)
-	question.From = max(index, 1) // nothing was ever before the first entry
+	var err error
+	question.From, question.FromTime, err = fromIn(state, in.From)
 	return err
+}
+
+// fromIn reads a place in the past: a position, a time, or neither.
+func fromIn(state *stock.State, text string) (index uint64, at time.Time, err error) {
+	if text == "" {
+		return 0, at, nil
+	}
+	if at, err = time.Parse(time.RFC3339, text); err == nil {
+		return 0, at, nil
+	}
+	index, err = indexIn(state, "query.from", text)
+	return max(index, 1), time.Time{}, err // nothing was ever before the first entry
 }
 
 // pastProblem says why the past cannot be shown.

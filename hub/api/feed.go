@@ -20,7 +20,7 @@ func (r routes) feed(s *serve.Server) {
 		Detail: "Query: after, location, channel, wait_s. NDJSON, or server-sent events where Accept asks for text/event-stream (Last-Event-ID goes before after). " +
 			"Each page is of one position and ends with a line of kind through, whose position is the next after on any node; a slow reader gets the newest values, never a queue. " +
 			"With wait_s (0 to 30) one page is answered as soon as there is something to tell, or an empty one after that many seconds. " +
-			"Where the hub has forgotten what ended after the position, or the position is of another incarnation, a line of kind reset says so and every value follows."},
+			"Who names a channel is told besides the levels what is available to it. Where the hub has forgotten what ended after the position, the position is of another incarnation, or the policy changed what is available to a channel, a line of kind reset says so and every value follows."},
 		"", serve.NDJSON, shapes.FeedLine{})
 }
 
@@ -39,6 +39,7 @@ type feedReader struct {
 
 	incarnation, after uint64
 	reset              string // why everything is told anew
+	hub                Hub
 }
 
 // streamFeed tells every value that changed after a position, then goes on as
@@ -83,7 +84,7 @@ func (r routes) streamFeed(w http.ResponseWriter, req *http.Request) {
 // position: a feed never goes backwards.
 func (r routes) feedReader(req *http.Request) (*feedReader, error) {
 	query := req.URL.Query()
-	reader := &feedReader{location: query.Get("location"), channel: query.Get("channel"),
+	reader := &feedReader{location: query.Get("location"), channel: query.Get("channel"), hub: r.hub,
 		events: strings.Contains(req.Header.Get("Accept"), "text/event-stream")}
 	if text := query.Get("wait_s"); text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 16)
@@ -119,9 +120,7 @@ func (r routes) startFeed(ctx context.Context, reader *feedReader, after string)
 	if state, err = r.reach(ctx, index); err != nil {
 		return err
 	}
-	if reader.after = index; index < state.Horizon() {
-		reader.after, reader.reset = 0, forgotten
-	}
+	reader.after = index
 	return nil
 }
 
@@ -135,6 +134,8 @@ func (f *feedReader) page(out feedAnswer, state *stock.State) (told int, err err
 		f.incarnation, f.after, f.reset = state.Incarnation(), 0, "the position belongs to another incarnation of the hub"
 	case f.after > 0 && f.after < state.Horizon():
 		f.after, f.reset = 0, forgotten
+	case f.after > 0 && f.channel != "" && f.after < state.PolicyChanged():
+		f.after, f.reset = 0, "the policy has changed"
 	}
 	at := position(state)
 	tell := func(line shapes.FeedLine) error {
@@ -161,15 +162,13 @@ func (f *feedReader) through() string { return positionAt(f.incarnation, f.after
 
 // changes tells the values that changed and that the reader asked for.
 func (f *feedReader) changes(state *stock.State, tell func(shapes.FeedLine) error) error {
+	now := moment{state, position(state), f.hub.TickAge().Milliseconds()}
 	for l := range state.LocationsSince(f.after) {
 		if f.location != "" && f.location != l.Code {
 			continue
 		}
-		for no, level := range l.LevelsSince(f.after) {
-			shape := levelShape(state, l, no, level)
-			if err := tell(shapes.FeedLine{Kind: "level", Level: &shape}); err != nil {
-				return err
-			}
+		if err := f.levels(now, l, tell); err != nil {
+			return err
 		}
 	}
 	at := position(state)
@@ -188,6 +187,31 @@ func (f *feedReader) changes(state *stock.State, tell func(shapes.FeedLine) erro
 		}
 		shape := conflictShape(state, no, conflict)
 		if err := tell(shapes.FeedLine{Kind: "conflict", Conflict: &shape}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// levels tells what changed at a location, and to who speaks for a channel what is
+// available to it: of every level where the location has opened, paused or closed.
+func (f *feedReader) levels(now moment, l *stock.Location, tell func(shapes.FeedLine) error) error {
+	for no, level := range l.LevelsSince(f.after) {
+		shape := levelShape(now.State, l, no, level)
+		if err := tell(shapes.FeedLine{Kind: "level", Level: &shape}); err != nil {
+			return err
+		}
+	}
+	if f.channel == "" {
+		return nil
+	}
+	since := f.after
+	if l.Turned > since {
+		since = 0
+	}
+	for no := range l.LevelsSince(since) {
+		line := now.line(now.Item(no).Code, l.Code, f.channel)
+		if err := tell(shapes.FeedLine{Kind: "availability", Availability: &line}); err != nil {
 			return err
 		}
 	}

@@ -35,13 +35,13 @@ func TestTheOpenAPIDocumentIsCommitted(t *testing.T) {
 		for _, path := range []string{"/v1/items", "/v1/locations", "/v1/locations/{code}/writer", "/v1/availability", "/v1/availability/query",
 			"/v1/reservations", "/v1/reservations/{id}", "/v1/reservations/{id}/confirm", "/v1/reservations/{id}/release", "/v1/reservations/{id}/extend",
 			"/v1/reservations/{id}/fulfil", "/v1/reservations/{id}/move", "/v1/conflicts", "/v1/tasks", "/v1/movements", "/v1/transfers", "/v1/transfers/{id}/close", "/v1/levels", "/v1/journal", "/v1/explain", "/v1/feed", "/v1/agents", "/v1/cluster", "/v1/exceptions", "/v1/exceptions/{id}",
-			"/v1/exceptions/{id}/owner", "/v1/exceptions/{id}/resolve", "/v1/exceptions/{id}/map", "/v1/exceptions/{id}/admit"} {
+			"/v1/exceptions/{id}/owner", "/v1/exceptions/{id}/resolve", "/v1/exceptions/{id}/map", "/v1/exceptions/{id}/admit", "/v1/policy"} {
 			if !strings.Contains(string(got), "\n  "+path+":\n") {
 				t.Errorf("%s is not described", path)
 			}
 		}
 		for _, read := range []string{"name: min_position", "name: consistency"} {
-			if n := strings.Count(string(got), read); n != 13 {
+			if n := strings.Count(string(got), read); n != 14 {
 				t.Errorf("%q stands at %d reads", read, n)
 			}
 		}

@@ -31,6 +31,10 @@ func TestThePolicyIsReplacedWhole(t *testing.T) {
 		line := func(channel, location string) answer {
 			return c.get("/v1/availability?item=A&location=" + location + "&channel=" + channel).list("data")[0]
 		}
+		tried := c.ok("PUT", "/v1/policy?dry_run=true", asJSON, `{"safety_stock":[{"quantity":100}]}`)
+		if trial := answer(tried["trial"].(map[string]any)); quantity(c.t, tried, "version") != "2" || trial["really"] == nil || trial["with"] == nil {
+			c.t.Errorf("tried %v", tried)
+		}
 		if got := line("web", "S2"); quantity(c.t, got, "quantity") != "7.5" || quantity(c.t, answer(got["parts"].(map[string]any)), "safety_stock") != "2.5" {
 			c.t.Errorf("the web may have %v", got)
 		}
@@ -64,7 +68,22 @@ func TestAFeedBeginsAnewWithAPolicy(t *testing.T) {
 				told[at.Location+at.Item] = at.Quantity.String()
 			}
 		}
-		if kinds[0] != "reset" || told["S1A"] != "7" || told["S1B"] != "5" || len(told) != 6 {
+		after = c.position()
+		c.ok("PUT", "/v1/locations", asNDJSON, `{"code":"S1","state":"paused"}`)
+		page = json.NewDecoder(c.call("GET", "/v1/feed?wait_s=0&channel=web&after="+after, "", "").Body)
+		for page.More() {
+			var line shapes.FeedLine
+			if err := page.Decode(&line); err != nil {
+				c.t.Fatal(err)
+			}
+			if at := line.Availability; at != nil {
+				told["paused "+at.Location+at.Item] = at.Quantity.String()
+			}
+		}
+		if told["paused S1A"] != "0" || told["paused S1B"] != "0" || len(told) != 8 {
+			c.t.Errorf("of a paused location is told %v", told)
+		}
+		if kinds[0] != "reset" || told["S1A"] != "7" || told["S1B"] != "5" || len(told) != 8 {
 			c.t.Errorf("told %v: %v", kinds, told)
 		}
 	})

@@ -69,6 +69,8 @@ type AvailabilityLine struct {
 	Channel  string            `json:"channel,omitempty" example:"web"`
 	Quantity Quantity          `json:"quantity" doc:"Available to sell, never below zero" example:"3"`
 	AgeMS    int64             `json:"age_ms" doc:"How long ago the location was last known to have nothing unsent"`
+	Excluded bool              `json:"excluded,omitempty" doc:"The policy keeps the location from the channel: nothing is available, whatever the parts say"`
+	Paused   bool              `json:"paused,omitempty" doc:"The location is paused or closed: nothing is available"`
 	Parts    AvailabilityParts `json:"parts" doc:"What the quantity was computed from"`
 }
 

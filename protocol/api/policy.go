@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
@@ -10,6 +12,32 @@ type Policy struct {
 	Version  uint64 `json:"version" doc:"Counts policies up; 1 is built in" example:"4"`
 	Position string `json:"position" example:"7.918273"`
 	PolicyRules
+	Trial *PolicyTrial `json:"trial,omitempty" doc:"Only of a dry run: nothing was set"`
+}
+
+// PolicyTrial is what happened since an image of the past, and what would have with
+// the policy tried. Stores and channels do in both what they did.
+type PolicyTrial struct {
+	From    string      `json:"from" doc:"Position of the image it begins at" example:"7.900000"`
+	Wall    time.Time   `json:"wall" doc:"When that was"`
+	Entries int64       `json:"entries" doc:"Log entries since"`
+	Really  PolicyTally `json:"really"`
+	With    PolicyTally `json:"with"`
+}
+
+// PolicyTally counts what a hub could keep of what it was asked.
+type PolicyTally struct {
+	Accepted    int64    `json:"accepted" doc:"Reservations"`
+	Short       int64    `json:"short"`
+	Promised    Quantity `json:"promised" doc:"Units of those accepted"`
+	Missing     Quantity `json:"missing" doc:"Units that were short at once"`
+	Conflicts   int64    `json:"conflicts" doc:"Claims that gave way"`
+	Moved       int64    `json:"moved"`
+	MadeShort   int64    `json:"made_short"`
+	LatePicks   int64    `json:"late_picks"`
+	PickedTwice int64    `json:"picked_twice"`
+	Oversold    Quantity `json:"oversold" doc:"Units of orders that ended short"`
+	LostCarts   Quantity `json:"lost_carts" doc:"Units of carts that did"`
 }
 
 // PolicyChange replaces the whole policy. The same content again changes nothing.

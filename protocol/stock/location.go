@@ -54,6 +54,7 @@ type Location struct {
 	Epochs       []Epoch
 	Outcomes     []Outcome // not yet acknowledged by the store, oldest first
 	CaughtUp     int64     // hub time up to which everything is here, ms
+	Turned       uint64    // index at which it last opened, paused or closed
 	heard        uint64    // term of the last echo
 	day, opened  int64     // hub day, and epochs opened on it
 
@@ -161,6 +162,9 @@ func (s *State) putLocations(c *PutLocations) Result {
 		}
 		l = s.own(l.No)
 		closes := facts.State == Closed && l.State != Closed
+		if facts.State != l.State {
+			l.Turned = s.index
+		}
 		l.LocationFacts = facts
 		s.note(uint64(l.No), uint64(facts.State))
 		s.noteText(facts.Name)

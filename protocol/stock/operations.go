@@ -281,7 +281,7 @@ func (s *State) applyDocument(d *Document) Result {
 	if !ok {
 		return Result{Code: NotFound}
 	}
-	if l.Installation != "" && !d.corrects() {
+	if l.Installation != "" && l.Installation != d.Source && !d.corrects() {
 		return Result{Code: WrongWriter}
 	}
 	if fault := d.fault(s, l); fault != "" {
