@@ -123,6 +123,9 @@ const (
 	// beats: the hub may first have to write to its log and to let an older
 	// connection's batches settle.
 	WelcomeBeats = 30
+	// MaxQuestions bounds the questions of one connection: a search among as many
+	// operations as an epoch may ever have takes 44, and hellos before and after.
+	MaxQuestions = 64
 	// WindowOperations bounds the operations an agent sends ahead of the
 	// acknowledgement: 4 full batches keep a link of 100 ms busy at 40,000
 	// operations a second.
