@@ -126,6 +126,15 @@ const (
 	// MaxQuestions bounds the questions of one connection: a search among as many
 	// operations as an epoch may ever have takes 44, and hellos before and after.
 	MaxQuestions = 64
+	// MaxChainQuestions bounds those that wait for one node's journal: each is a
+	// store whose disk was restored or copied, and its agent comes back.
+	MaxChainQuestions = 16
+	// MaxChainWalks bounds the histories of which a node remembers what it read,
+	// so that the questions of one search read the journal once.
+	MaxChainWalks = 4
+	// MaxChainMarks bounds the batches remembered of one of them, 96 bytes each;
+	// past it every other one is dropped, and the journal is read again there.
+	MaxChainMarks = 1 << 16
 	// WindowOperations bounds the operations an agent sends ahead of the
 	// acknowledgement: 4 full batches keep a link of 100 ms busy at 40,000
 	// operations a second.
