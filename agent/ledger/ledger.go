@@ -49,7 +49,9 @@ type Record struct {
 	Epoch    string
 	Sequence uint64
 	Chain    [32]byte
-	Settled  bool // at or below the hub's watermark of its epoch
+	Settled  bool  // at or below the hub's watermark of its epoch, or a person said that the hub has it
+	Held     bool  // nobody can tell whether the hub has it: it waits for a person
+	Again    Place // where a fork made the store write it again; zero: nowhere
 }
 
 // Head is where the ledger stands.
@@ -114,7 +116,7 @@ type Ledger interface {
 	ByKey(key string) (Record, bool, error)
 	BySequence(epoch string, sequence uint64) (Record, bool, error)
 	// List returns operations older than before, newest first, and where the next
-	// page begins.
+	// page begins. What was written again is listed once, at its later place.
 	List(before Cursor, limit int) ([]Record, Cursor, error)
 	// ReferredBy lists the operations that refer to an operation id.
 	ReferredBy(id string) ([]Place, error)
@@ -130,6 +132,16 @@ type Ledger interface {
 	Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error)
 	// NewEpoch lets later operations begin a new history.
 	NewEpoch(name string) error
+	// Again begins a new epoch with what the hub does not have of the present one,
+	// in one durable commit. ErrForked where Through is not of its history.
+	Again(Again) error
+	// Held are operations of which nobody can tell whether the hub has them, oldest
+	// first, at most so many.
+	Held(limit int) ([]Record, error)
+	// Settle takes what a person decided of one of them, in one durable commit: the
+	// entry to write in the present epoch, or nil where the hub has it. ErrNotHeld
+	// where it waits for nobody.
+	Settle(held Place, entry *Entry) error
 	// Epochs are all histories of this ledger, oldest first.
 	Epochs() []EpochHead
 	// Prune takes the bytes of settled operations that were recorded before a
@@ -143,6 +155,7 @@ type Ledger interface {
 var (
 	ErrForked  = errors.New("the position is not of this ledger's history")
 	ErrDamaged = errors.New("an operation's bytes do not match its chain")
+	ErrNotHeld = errors.New("the operation waits for nobody")
 	ErrInUse   = errors.New("another program uses this ledger")
 
 	errKeyTwice = errors.New("an idempotency key is used twice")

@@ -19,6 +19,7 @@ type Memory struct {
 	log          []Record // in the order they were written
 	first        []int    // where each epoch begins in it
 	keys         map[string]int
+	again        map[int]int // index in log -> of what was written again for it; -1: the hub has it
 	items        map[string]stock.Item
 	levels       map[string]stock.StoreLevel
 	claims       map[[2]string]stock.StoreClaim
@@ -30,7 +31,7 @@ type Memory struct {
 
 // NewMemory is an empty ledger of an installation, in its first epoch.
 func NewMemory(installation, epoch string) *Memory {
-	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, items: map[string]stock.Item{},
+	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, again: map[int]int{}, items: map[string]stock.Item{},
 		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, tasks: map[uint32]stock.StoreTask{}, transfers: map[string][]stock.StoreTransfer{}, outcomes: map[Place][]stock.Outcome{}}
 }
 
@@ -59,13 +60,7 @@ func (m *Memory) Append(entries []Entry) ([]Record, error) {
 	}
 	records := make([]Record, len(entries))
 	for i, e := range entries {
-		at := &m.present().Position
-		*at = protocol.Position{Sequence: at.Sequence + 1, Chain: protocol.NextChain(at.Chain, e.Bytes)}
-		records[i] = Record{Entry: e, Epoch: m.present().Name, Sequence: at.Sequence, Chain: at.Chain}
-		if e.Key != "" {
-			m.keys[e.Key] = len(m.log)
-		}
-		m.log = append(m.log, records[i])
+		records[i] = m.write(e)
 	}
 	return records, nil
 }
@@ -79,6 +74,12 @@ func (m *Memory) record(i int) (r Record, pruned bool) {
 	r = m.log[i]
 	e := &m.epochs[m.numberOf(r.Epoch)]
 	r.Settled, pruned = e.settled(r.Sequence), r.Sequence <= e.Pruned
+	again, written := m.again[i]
+	if written && again >= 0 {
+		r.Again = Place{m.log[again].Epoch, m.log[again].Sequence}
+	}
+	r.Settled = r.Settled || written && again < 0
+	r.Held = e != m.present() && !r.Settled && !written
 	if pruned {
 		r.Bytes = nil
 	}
@@ -115,7 +116,7 @@ func (m *Memory) List(before Cursor, limit int) (records []Record, next Cursor, 
 		at = int(before) - 1
 	}
 	for ; m.failed == nil && at > 0 && len(records) < limit; at-- {
-		if r, pruned := m.record(at - 1); !pruned {
+		if r, pruned := m.record(at - 1); !pruned && r.Again == (Place{}) {
 			records, next = append(records, r), Cursor(at)
 		}
 	}

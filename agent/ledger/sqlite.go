@@ -197,8 +197,10 @@ func (l *SQLite) Append(entries []Entry) ([]Record, error) {
 	return records, nil
 }
 
-func (l *SQLite) insert(e *Entry, at protocol.Position) error {
-	id := idOf(l.number(), at.Sequence)
+func (l *SQLite) insert(e *Entry, at protocol.Position) error { return l.insertAt(l.number(), e, at) }
+
+func (l *SQLite) insertAt(number int64, e *Entry, at protocol.Position) error {
+	id := idOf(number, at.Sequence)
 	var key driver.Value
 	if e.Key != "" {
 		key = e.Key

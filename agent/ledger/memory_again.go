@@ -1,0 +1,70 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/shelfsync/shelfsync/protocol"
+)
+
+// Again begins an epoch with the operations of the one that ends.
+func (m *Memory) Again(a Again) error {
+	if m.failed != nil {
+		return m.failed
+	}
+	number := len(m.epochs) - 1
+	old, first, end := m.present(), m.first[number], len(m.log)
+	if !m.holds(a.Through) || a.Through.Sequence < old.Pruned {
+		return fmt.Errorf("begin epoch %s after a fork: operation %d: %w", a.Epoch, a.Through.Sequence, ErrForked)
+	}
+	if m.failed = m.NewEpoch(a.Epoch); m.failed != nil {
+		return m.failed
+	}
+	m.epochs[number].Through = a.Through
+	for i := first + int(a.After); i < end; i++ {
+		r, _ := m.record(i)
+		if entry, ok := a.Write(r); ok {
+			m.again[i] = len(m.log)
+			m.write(entry)
+		}
+	}
+	return nil
+}
+
+// write puts one entry at the end.
+func (m *Memory) write(e Entry) Record {
+	at := &m.present().Position
+	*at = protocol.Position{Sequence: at.Sequence + 1, Chain: protocol.NextChain(at.Chain, e.Bytes)}
+	r := Record{Entry: e, Epoch: m.present().Name, Sequence: at.Sequence, Chain: at.Chain}
+	if e.Key != "" {
+		m.keys[e.Key] = len(m.log)
+	}
+	m.log = append(m.log, r)
+	return r
+}
+
+// Held are operations of which nobody can tell whether the hub has them.
+func (m *Memory) Held(limit int) (records []Record, err error) {
+	for i := range m.log {
+		if r, _ := m.record(i); r.Held && len(records) < limit {
+			records = append(records, r)
+		}
+	}
+	return records, m.failed
+}
+
+// Settle takes what a person decided of one of them.
+func (m *Memory) Settle(held Place, entry *Entry) error {
+	r, ok, err := m.BySequence(held.Epoch, held.Sequence)
+	if err != nil {
+		return err
+	}
+	if !ok || !r.Held {
+		return fmt.Errorf("operation %d of epoch %s: %w", held.Sequence, held.Epoch, ErrNotHeld)
+	}
+	i := m.first[m.numberOf(held.Epoch)] + int(held.Sequence) - 1
+	if m.again[i] = -1; entry != nil {
+		m.again[i] = len(m.log)
+		m.write(*entry)
+	}
+	return nil
+}
