@@ -15,9 +15,11 @@ import (
 type Config struct {
 	Location string // code of the location this agent writes
 	Ledger   ledger.Ledger
-	Now      func() time.Time // wall and monotonic clock
-	Replace  bool             // take the location over from another installation
-	Program  string           // version, for the hub's fleet page
+	Now      func() time.Time       // wall and monotonic clock
+	Replace  bool                   // take the location over from another installation
+	Nodes    int                    // of the hub, as far as they are known: how many journals to ask about a fork
+	Epoch    func() (string, error) // draws the name of a new epoch; nil: at random
+	Program  string                 // version, for the hub's fleet page
 }
 
 // Agent is one store: ledger, view and the session with the hub. It is owned by
@@ -38,6 +40,8 @@ type Agent struct {
 	events  events
 	since   since
 	failed  error // a storage error: nothing is answered after it
+
+	unanswered map[string]bool // nodes whose journal did not tell where a fork began
 }
 
 // Open loads the view of a ledger.

@@ -64,6 +64,8 @@ var (
 	ErrNoTask        = errors.New("no such task is open here; it may be done already, or the hub has not told of it yet")
 	ErrAmbiguous     = errors.New("a part of a reservation names one of its lines")
 	ErrTooMuch       = errors.New("the reservation line has fewer units than that")
+	ErrNotHeld       = errors.New("the operation waits for nobody's decision")
+	ErrHeld          = errors.New("after a fork nobody can tell whether the hub has the operation: decide that first")
 	ErrReversed      = errors.New("the operation was reversed before")
 	ErrReferred      = errors.New("something refers to the operation: correct it with a return or an adjustment")
 	ErrNotReversible = errors.New("an operation that touched a reservation, or is itself a reversal, cannot be reversed: use a return or an adjustment")
@@ -147,6 +149,9 @@ func (g *group) take(i int, request *Request) Answer {
 		if answer, done := g.replay(i, request); done {
 			return answer
 		}
+	}
+	if err := g.agent.presented(request); err != nil {
+		return Answer{Err: err}
 	}
 	if err := g.referred[request.Operation.Reverses]; err != nil {
 		return Answer{Err: err}

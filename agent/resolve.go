@@ -79,6 +79,9 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	if !ok {
 		return ErrNotFound
 	}
+	if record.Held {
+		return ErrHeld
+	}
 	undone, err := protocol.DecodeOperation(record.Bytes)
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", op.Reverses, err)
@@ -96,6 +99,9 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	}
 	if err := a.stillUndoable(id, &undone); err != nil {
 		return err
+	}
+	if undone.Was != "" { // what others know it by
+		op.Reverses = undone.Was
 	}
 	op.Receipt, op.Till, op.Lines = undone.Receipt, undone.Till, undone.Lines
 	return nil

@@ -27,17 +27,13 @@ type Link struct {
 }
 
 // refusals are the reasons that no retry mends by itself.
-var refusals = map[protocol.ByeCode]bool{protocol.ByeForked: true, protocol.ByeWriter: true, protocol.ByeUpgradeHub: true, protocol.ByeVersion: true}
+var refusals = map[protocol.ByeCode]bool{protocol.ByeWriter: true, protocol.ByeUpgradeHub: true, protocol.ByeVersion: true}
 
 // Connected begins the conversation over a connection that was just made.
 func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
-	head := a.ledger.Head()
-	backlog, oldest := a.Backlog()
-	a.session.Start(protocol.Hello{Version: protocol.FrameVersion, Role: protocol.RoleAgent, Agent: a.config.Location,
-		Installation: head.Installation, Epoch: head.Epoch, Position: head.Position, Base: a.base, Feature: protocol.FeatureLevel,
-		Backlog: backlog, OldestMS: uint64(oldest.Milliseconds()), Replace: a.config.Replace, Program: a.config.Program})
+	a.session.Start(a.hello())
 	return a.Follow()
 }
 
@@ -105,6 +101,14 @@ func (a *Agent) act(action session.Action) error {
 			return err // not held: a fork, which the session finds
 		}
 		return a.owe(do.Through) // the old base serves until the new one is whole
+	case session.Recall:
+		chain, _, err := a.ledger.Chain(do.Sequence)
+		if err != nil {
+			return fmt.Errorf("look up operation %d: %w", do.Sequence, err)
+		}
+		a.session.Recalled(chain)
+	case session.Forked:
+		return a.fork(do)
 	case session.Close:
 		a.closed(do)
 	}
@@ -143,6 +147,7 @@ func (a *Agent) store(round *protocol.Round) error {
 		return err
 	}
 	if !held { // a clone of this PC speaks to another node: what it sent must not settle what we sold
+		a.session.Suspect()
 		a.session.Stop()
 		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeForked,
 			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
@@ -175,6 +180,9 @@ func (a *Agent) closed(c session.Close) {
 	a.link.LastError = c.Bye.Code.String() + ": " + c.Bye.Text
 	a.link.Refused = refusals[c.Bye.Code]
 	a.lastBye = c.Bye
+	if c.Bye.Code == protocol.ByeReplaced { // a copy of this PC takes turns with it: each gets some work done
+		a.lastBye.RetryMS = max(c.Bye.RetryMS, protocol.ReplacedRetryMS)
+	}
 	if a.port != nil {
 		if c.Received {
 			a.port.Close(protocol.Bye{})

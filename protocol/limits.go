@@ -157,6 +157,10 @@ const (
 	// RoundPartsAhead bounds the parts of a round in the queue of a link; the
 	// next follow when it has drained.
 	RoundPartsAhead = 4
+	// ReplacedRetryMS is how long an agent waits whose connection was replaced by a
+	// newer one of the same installation: two copies of a PC take turns, and each
+	// gets to send what it has before the other comes back.
+	ReplacedRetryMS = 5000
 	// BackoffBaseMS is the longest first wait before an agent dials again.
 	BackoffBaseMS = 500
 	// BackoffMostMS bounds every later one: after a long outage a store is back

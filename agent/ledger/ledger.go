@@ -124,6 +124,9 @@ type Ledger interface {
 	// one if there is one, at most so many in at most maxBytes. ErrForked where
 	// the ledger cannot go on from there; that is no error of storage.
 	Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
+	// Chain is the chain of the present epoch at an operation, pruned or not; false
+	// where there is none.
+	Chain(sequence uint64) ([32]byte, bool, error)
 	// Keep stores a round in one durable commit.
 	Keep(Kept) error
 	// Load visits the kept values by code or id.

@@ -68,3 +68,11 @@ func (m *Memory) Settle(held Place, entry *Entry) error {
 	}
 	return nil
 }
+
+// Chain is the chain of the present epoch at an operation.
+func (m *Memory) Chain(sequence uint64) ([32]byte, bool, error) {
+	if m.failed != nil || sequence == 0 || sequence > m.present().Position.Sequence {
+		return [32]byte{}, false, m.failed
+	}
+	return m.chain(sequence), true, nil
+}

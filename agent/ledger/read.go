@@ -151,6 +151,11 @@ func (l *SQLite) holds(number int64, at protocol.Position) (bool, error) {
 	return ok && chain == at.Chain, err
 }
 
+// Chain is the chain of the present epoch at an operation.
+func (l *SQLite) Chain(sequence uint64) ([32]byte, bool, error) {
+	return l.chain(l.number(), sequence)
+}
+
 func (l *SQLite) chain(number int64, sequence uint64) (chain [32]byte, ok bool, err error) {
 	err = l.query(func(row []driver.Value) error { chain, ok = position(nil, row[0]).Chain, true; return nil },
 		"SELECT chain FROM operation WHERE id = ?1", idOf(number, sequence))

@@ -52,7 +52,7 @@ func found(d *database, random io.Reader) error {
 	if err != nil {
 		return err
 	}
-	epoch, err := drawName(random, 5)
+	epoch, err := drawName(random, epochBytes)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,18 @@ func drawName(random io.Reader, bytes int) (string, error) {
 	}
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)), nil
 }
+
+// EpochName draws the name of an epoch; random is its source, nil the machine's own.
+func EpochName(random io.Reader) (string, error) {
+	if random == nil {
+		random = rand.Reader
+	}
+	return drawName(random, epochBytes)
+}
+
+// epochBytes is how many random bytes name an epoch: a store begins some in its
+// life, and an id has to fit on a slip.
+const epochBytes = 5
 
 // readHead derives the head from the rows and proves the tail of the chain.
 func (l *SQLite) readHead() (err error) {

@@ -34,7 +34,8 @@ type Recall struct{ Sequence uint64 }
 // Unknown nobody can tell any more, and of later ones the hub has none. The answer
 // is [Agent.Begin], once the ledger has begun a new epoch.
 type Forked struct {
-	Hub     protocol.Position // the hub's watermark of the epoch
+	Hub     protocol.HubPosition
+	Through protocol.Position // the hub's watermark of the epoch
 	Common  protocol.Position
 	Unknown uint64
 }

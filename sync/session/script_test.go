@@ -278,7 +278,7 @@ func tellAction(a Action) string {
 	case Recall:
 		return fmt.Sprintf("recall %d", a.Sequence)
 	case Forked:
-		return fmt.Sprintf("forked after=%s unknown=%d hub=%s", tellPlace(a.Common), a.Unknown, tellPlace(a.Hub))
+		return fmt.Sprintf("forked after=%s unknown=%d hub=%s", tellPlace(a.Common), a.Unknown, tellPlace(a.Through))
 	case Read:
 		return fmt.Sprintf("read after=%s operations=%d bytes=%d", tellPlace(a.After), a.MaxOperations, a.MaxBytes)
 	case Store:

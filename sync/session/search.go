@@ -10,13 +10,14 @@ type search struct {
 	common  protocol.Position // the hub holds ours up to here
 	unknown uint64            // nobody can tell of operations after common and up to here
 	differs uint64            // the hub holds another one here; 0: none is known
+	at      protocol.HubPosition
 	hub     protocol.Position // its watermark
 }
 
 // weigh takes what a Welcome says, and asks on or ends the search.
 func (a *Agent) weigh(w *protocol.Welcome) {
 	s := &a.search
-	a.stage, s.hub = searching, w.Through
+	a.stage, s.at, s.hub = searching, w.Hub, w.Through
 	answer, chain := w.Answer, w.Chain
 	if s.asked == w.Through.Sequence { // that one it holds in its state
 		answer, chain = protocol.AnswerChain, w.Through.Chain
@@ -53,7 +54,7 @@ func (a *Agent) narrow() {
 		a.again(a.hello) // all that the hub holds is ours: no fork after all
 		return
 	}
-	a.ask(Forked{Hub: s.hub, Common: s.common, Unknown: max(s.unknown, s.common.Sequence)})
+	a.ask(Forked{Hub: s.at, Through: s.hub, Common: s.common, Unknown: max(s.unknown, s.common.Sequence)})
 }
 
 // Recalled answers a Recall with the ledger's chain there.
