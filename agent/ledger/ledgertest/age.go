@@ -149,5 +149,9 @@ func afterFailure(l ledger.Ledger) map[string]error {
 	_, _, said["Read"] = l.Read(protocol.Position{}, 10, 100)
 	_, said["Outcomes"] = l.Outcomes(l.Head().Epoch, 1)
 	_, said["Prune"] = l.Prune(9)
+	_, _, said["Chain"] = l.Chain(1)
+	_, said["Held"] = l.Held(9)
+	said["Again"] = l.Again(ledger.Again{Epoch: "again", Write: rewritten()})
+	said["Settle"] = l.Settle(ledger.Place{Epoch: l.Head().Epoch, Sequence: 1}, nil)
 	return said
 }

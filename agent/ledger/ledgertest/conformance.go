@@ -37,6 +37,9 @@ func Conformance(t *testing.T, open Open) {
 		"a new epoch begins at one":            epochs,
 		"the list pages backwards":             list,
 		"references are found":                 references,
+		"a fork is written again":              again,
+		"what nobody can tell is held":         againHolds,
+		"a strange fork is refused":            againRefused,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, again := open(t)
