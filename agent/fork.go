@@ -11,7 +11,7 @@ import (
 
 // fork begins a new epoch where the hub has another history of the present one.
 // What the hub has of ours stays as it is; what it has not is written again with
-// its former id. Of what lies between nobody can tell: it is held for a person.
+// its former id. Of what lies between nobody can tell: it is quarantined for a person.
 func (a *Agent) fork(f session.Forked) error {
 	known, err := a.known(f)
 	if err != nil {
@@ -93,7 +93,7 @@ type rewriting struct {
 }
 
 // write keeps everything of an operation but its place. One that cannot be
-// written again, damaged or too long, is held: it must not stop the store.
+// written again, damaged or too long, is quarantined: it must not stop the store.
 func (w *rewriting) write(r ledger.Record) (ledger.Entry, bool) {
 	id := func(epoch string, sequence uint64) string {
 		return stock.OperationID{Agent: w.agent.config.Location, Epoch: epoch, Sequence: sequence}.String()
@@ -174,22 +174,22 @@ func (a *Agent) presented(request *Request) error {
 	return nil
 }
 
-// Settle takes what a person decided of a held operation: it is written again, or
+// Admit takes what a person decided of a quarantined operation: it is written again, or
 // the hub has it. The id under which it stands now is returned.
-func (a *Agent) Settle(id stock.OperationID, write bool) (stock.OperationID, error) {
+func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, error) {
 	record, ok, err := a.Find(id)
 	switch {
 	case err != nil:
 		return id, a.fail("look up "+id.String(), err)
 	case !ok:
 		return id, ErrNotFound
-	case !record.Held:
-		return id, ErrNotHeld
+	case !record.Quarantined:
+		return id, ErrNotQuarantined
 	}
 	held := ledger.Place{Epoch: record.Epoch, Sequence: record.Sequence}
 	former := stock.OperationID{Agent: id.Agent, Epoch: held.Epoch, Sequence: held.Sequence}
 	if !write {
-		if err := a.ledger.Settle(held, nil); err != nil {
+		if err := a.ledger.Admit(held, nil); err != nil {
 			return id, a.fail("settle "+id.String(), err)
 		}
 		return former, nil
@@ -204,7 +204,7 @@ func (a *Agent) Settle(id stock.OperationID, write bool) (stock.OperationID, err
 	}
 	entry := record.Entry
 	entry.Bytes, entry.Key = bytes, ""
-	if err := a.ledger.Settle(held, &entry); err != nil {
+	if err := a.ledger.Admit(held, &entry); err != nil {
 		return id, a.fail("settle "+id.String(), err)
 	}
 	head := a.ledger.Head()
@@ -215,6 +215,6 @@ func (a *Agent) Settle(id stock.OperationID, write bool) (stock.OperationID, err
 	return stock.OperationID{Agent: id.Agent, Epoch: head.Epoch, Sequence: head.Position.Sequence}, nil
 }
 
-// Held are operations of which nobody can tell whether the hub has them, oldest
-// first, at most so many.
-func (a *Agent) Held(limit int) ([]ledger.Record, error) { return a.ledger.Held(limit) }
+// Quarantined are operations of which nobody can tell whether the hub has them,
+// oldest first, at most so many.
+func (a *Agent) Quarantined(limit int) ([]ledger.Record, error) { return a.ledger.Quarantined(limit) }

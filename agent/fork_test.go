@@ -171,7 +171,7 @@ func (w *world) knowsFormer(t *testing.T, old, receipt string) {
 	t.Helper()
 	id := operationID(old)
 	record, ok, err := w.agent.Find(id)
-	if err != nil || !ok || record.Receipt != receipt || record.Epoch == id.Epoch || record.Held {
+	if err != nil || !ok || record.Receipt != receipt || record.Epoch == id.Epoch || record.Quarantined {
 		t.Fatalf("%s is %+v, %v, %v", old, record, ok, err)
 	}
 	// The till repeats itself, and gets its first answer.
@@ -311,7 +311,7 @@ func TestAForkBeyondTheJournalIsHeldForAPerson(t *testing.T) {
 	restored.quiet()
 	// The hub has six, the last of them another than B2; nobody can tell of A4 and B1.
 	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "A6", "B2", "B3")
-	held, err := restored.agent.Held(10)
+	held, err := restored.agent.Quarantined(10)
 	if err != nil || len(held) != 2 || held[0].Receipt != "A4" || held[1].Receipt != "B1" {
 		t.Fatalf("held: %+v, %v", held, err)
 	}
@@ -320,17 +320,17 @@ func TestAForkBeyondTheJournalIsHeldForAPerson(t *testing.T) {
 	}
 	undo := restored.request()
 	undo.Kind, undo.Operation.Reverses = "reverse", id(held[1]).String()
-	if err := restored.record(undo).Err; err != agent.ErrHeld {
+	if err := restored.record(undo).Err; err != agent.ErrQuarantined {
 		t.Errorf("undo: %v", err)
 	}
-	if _, err := restored.agent.Settle(id(held[0]), false); err != nil { // somebody looked it up
+	if _, err := restored.agent.Admit(id(held[0]), false); err != nil { // somebody looked it up
 		t.Fatal(err)
 	}
 	for _, r := range held[1:] {
-		if now, err := restored.agent.Settle(id(r), true); err != nil || now.Epoch == r.Epoch {
+		if now, err := restored.agent.Admit(id(r), true); err != nil || now.Epoch == r.Epoch {
 			t.Fatalf("%v, %v", now, err)
 		}
-		if _, err := restored.agent.Settle(id(r), true); err != agent.ErrNotHeld {
+		if _, err := restored.agent.Admit(id(r), true); err != agent.ErrNotQuarantined {
 			t.Errorf("decided twice: %v", err)
 		}
 	}
@@ -338,7 +338,7 @@ func TestAForkBeyondTheJournalIsHeldForAPerson(t *testing.T) {
 	restored.restart()
 	restored.quiet()
 	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "A6", "B1", "B2", "B3")
-	if held, _ := restored.agent.Held(10); len(held) != 0 {
+	if held, _ := restored.agent.Quarantined(10); len(held) != 0 {
 		t.Errorf("still held: %+v", held)
 	}
 }

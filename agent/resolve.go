@@ -79,8 +79,8 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	if !ok {
 		return ErrNotFound
 	}
-	if record.Held {
-		return ErrHeld
+	if record.Quarantined {
+		return ErrQuarantined
 	}
 	undone, err := protocol.DecodeOperation(record.Bytes)
 	if err != nil {

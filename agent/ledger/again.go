@@ -12,10 +12,10 @@ import (
 type Again struct {
 	Epoch   string
 	Through protocol.Position // of the epoch that ends: the hub holds it up to here
-	After   uint64            // operations after it are written again; those between are held for a person
+	After   uint64            // operations after it are written again; those between are quarantined for a person
 
 	// Write gives an operation its place in the new epoch, without a key; false
-	// holds it for a person. Records come in their order, with what they refer to.
+	// quarantines it for a person. Records come in their order, with what they refer to.
 	Write func(Record) (Entry, bool)
 }
 
@@ -91,12 +91,12 @@ func (l *SQLite) refers(after int64) (map[int64][]string, error) {
 	return refers, err
 }
 
-// Settle takes what a person decided of a held operation: the entry to write, or
+// Admit takes what a person decided of a quarantined operation: the entry to write, or
 // nil where the hub has it.
-func (l *SQLite) Settle(held Place, entry *Entry) error {
+func (l *SQLite) Admit(held Place, entry *Entry) error {
 	old, ok, err := l.BySequence(held.Epoch, held.Sequence)
-	if err == nil && (!ok || !old.Held) {
-		err = fmt.Errorf("operation %d of epoch %s: %w", held.Sequence, held.Epoch, ErrNotHeld)
+	if err == nil && (!ok || !old.Quarantined) {
+		err = fmt.Errorf("operation %d of epoch %s: %w", held.Sequence, held.Epoch, ErrNotQuarantined)
 		return err
 	}
 	if err != nil {
@@ -121,9 +121,9 @@ func (l *SQLite) Settle(held Place, entry *Entry) error {
 	return nil
 }
 
-// Held are operations of which nobody can tell whether the hub has them, oldest
-// first, at most so many.
-func (l *SQLite) Held(limit int) (records []Record, err error) {
+// Quarantined are operations of which nobody can tell whether the hub has them,
+// oldest first, at most so many.
+func (l *SQLite) Quarantined(limit int) (records []Record, err error) {
 	for i := range l.epochs[:len(l.epochs)-1] {
 		e := &l.epochs[i]
 		if e.Through.Sequence == e.Position.Sequence || len(records) >= limit {

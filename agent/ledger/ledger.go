@@ -46,12 +46,12 @@ type Entry struct {
 // Record is an operation in the ledger.
 type Record struct {
 	Entry
-	Epoch    string
-	Sequence uint64
-	Chain    [32]byte
-	Settled  bool  // at or below the hub's watermark of its epoch, or a person said that the hub has it
-	Held     bool  // nobody can tell whether the hub has it: it waits for a person
-	Again    Place // where a fork made the store write it again; zero: nowhere
+	Epoch       string
+	Sequence    uint64
+	Chain       [32]byte
+	Settled     bool  // at or below the hub's watermark of its epoch, or a person said that the hub has it
+	Quarantined bool  // nobody can tell whether the hub has it: it waits for a person
+	Again       Place // where a fork made the store write it again; zero: nowhere
 }
 
 // Head is where the ledger stands.
@@ -138,13 +138,13 @@ type Ledger interface {
 	// Again begins a new epoch with what the hub does not have of the present one,
 	// in one durable commit. ErrForked where Through is not of its history.
 	Again(Again) error
-	// Held are operations of which nobody can tell whether the hub has them, oldest
-	// first, at most so many.
-	Held(limit int) ([]Record, error)
-	// Settle takes what a person decided of one of them, in one durable commit: the
-	// entry to write in the present epoch, or nil where the hub has it. ErrNotHeld
+	// Quarantined are operations of which nobody can tell whether the hub has them,
+	// oldest first, at most so many.
+	Quarantined(limit int) ([]Record, error)
+	// Admit takes what a person decided of one of them, in one durable commit: the
+	// entry to write in the present epoch, or nil where the hub has it. ErrNotQuarantined
 	// where it waits for nobody.
-	Settle(held Place, entry *Entry) error
+	Admit(held Place, entry *Entry) error
 	// Epochs are all histories of this ledger, oldest first.
 	Epochs() []EpochHead
 	// Prune takes the bytes of settled operations that were recorded before a
@@ -156,10 +156,10 @@ type Ledger interface {
 
 // Errors of a ledger, wrapped with what was being done.
 var (
-	ErrForked  = errors.New("the position is not of this ledger's history")
-	ErrDamaged = errors.New("an operation's bytes do not match its chain")
-	ErrNotHeld = errors.New("the operation waits for nobody")
-	ErrInUse   = errors.New("another program uses this ledger")
+	ErrForked         = errors.New("the position is not of this ledger's history")
+	ErrDamaged        = errors.New("an operation's bytes do not match its chain")
+	ErrNotQuarantined = errors.New("the operation waits for nobody")
+	ErrInUse          = errors.New("another program uses this ledger")
 
 	errKeyTwice = errors.New("an idempotency key is used twice")
 )

@@ -79,7 +79,7 @@ func (m *Memory) record(i int) (r Record, pruned bool) {
 		r.Again = Place{m.log[again].Epoch, m.log[again].Sequence}
 	}
 	r.Settled = r.Settled || written && again < 0
-	r.Held = e != m.present() && !r.Settled && !written
+	r.Quarantined = e != m.present() && !r.Settled && !written
 	if pruned {
 		r.Bytes = nil
 	}

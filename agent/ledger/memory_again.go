@@ -42,24 +42,24 @@ func (m *Memory) write(e Entry) Record {
 	return r
 }
 
-// Held are operations of which nobody can tell whether the hub has them.
-func (m *Memory) Held(limit int) (records []Record, err error) {
+// Quarantined are operations of which nobody can tell whether the hub has them.
+func (m *Memory) Quarantined(limit int) (records []Record, err error) {
 	for i := range m.log {
-		if r, _ := m.record(i); r.Held && len(records) < limit {
+		if r, _ := m.record(i); r.Quarantined && len(records) < limit {
 			records = append(records, r)
 		}
 	}
 	return records, m.failed
 }
 
-// Settle takes what a person decided of one of them.
-func (m *Memory) Settle(held Place, entry *Entry) error {
+// Admit takes what a person decided of one of them.
+func (m *Memory) Admit(held Place, entry *Entry) error {
 	r, ok, err := m.BySequence(held.Epoch, held.Sequence)
 	if err != nil {
 		return err
 	}
-	if !ok || !r.Held {
-		return fmt.Errorf("operation %d of epoch %s: %w", held.Sequence, held.Epoch, ErrNotHeld)
+	if !ok || !r.Quarantined {
+		return fmt.Errorf("operation %d of epoch %s: %w", held.Sequence, held.Epoch, ErrNotQuarantined)
 	}
 	i := m.first[m.numberOf(held.Epoch)] + int(held.Sequence) - 1
 	if m.again[i] = -1; entry != nil {

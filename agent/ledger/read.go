@@ -40,7 +40,7 @@ func (l *SQLite) record(row []driver.Value) (Record, error) {
 		r.Again = Place{l.epochs[again>>sequenceBits-1].Name, sequenceOf(again)}
 	}
 	r.Settled = r.Settled || written && again == 0
-	r.Held = number < l.number() && !r.Settled && !written
+	r.Quarantined = number < l.number() && !r.Settled && !written
 	before := position(nil, row[10])
 	if sequence > e.Pruned && protocol.NextChain(before.Chain, r.Bytes) != r.Chain {
 		return Record{}, fmt.Errorf("operation %d of epoch %s: %w", sequence, e.Name, ErrDamaged)

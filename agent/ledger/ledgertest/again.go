@@ -51,7 +51,7 @@ func again(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 		old, _, err := l.BySequence(first, 5)
 		equal(t, "error", err, nil)
 		equal(t, "where it is now", old.Again, ledger.Place{Epoch: "second", Sequence: 2})
-		equal(t, "held or settled", old.Held || old.Settled, false)
+		equal(t, "held or settled", old.Quarantined || old.Settled, false)
 		shared, _, _ := l.BySequence(first, 3)
 		equal(t, "settled", shared.Settled, true)
 		equal(t, "written again", shared.Again, ledger.Place{})
@@ -71,7 +71,7 @@ func again(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 		if err != nil || len(by) != 2 {
 			t.Fatalf("referred by %v, %v", by, err)
 		}
-		held, err := l.Held(10)
+		held, err := l.Quarantined(10)
 		if err != nil || len(held) > 0 {
 			t.Fatalf("held %v, %v", held, err)
 		}
@@ -87,10 +87,10 @@ func againHolds(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 	equal(t, "error", err, nil)
 	equal(t, "written again", l.Head().Position.Sequence, 694)
 	told := func() (told string) {
-		held, err := l.Held(100)
+		held, err := l.Quarantined(100)
 		equal(t, "error", err, nil)
 		for _, r := range held {
-			if r.Epoch != first || !r.Held || len(r.Bytes) == 0 {
+			if r.Epoch != first || !r.Quarantined || len(r.Bytes) == 0 {
 				t.Fatalf("held %+v", r)
 			}
 			told += r.Receipt + " "
@@ -100,12 +100,12 @@ func againHolds(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 	equal(t, "held", told(), "R3 R4 R6 R650 ")
 	l = reopen()
 	equal(t, "held after a restart", told(), "R3 R4 R6 R650 ")
-	some, _ := l.Held(2)
+	some, _ := l.Quarantined(2)
 	equal(t, "a page of them", len(some), 2)
-	equal(t, "settled", l.Settle(ledger.Place{Epoch: first, Sequence: 3}, nil), nil)
+	equal(t, "settled", l.Admit(ledger.Place{Epoch: first, Sequence: 3}, nil), nil)
 	late := entry(4)
 	late.Key = ""
-	equal(t, "settled", l.Settle(ledger.Place{Epoch: first, Sequence: 4}, &late), nil)
+	equal(t, "settled", l.Admit(ledger.Place{Epoch: first, Sequence: 4}, &late), nil)
 	for range 2 {
 		equal(t, "held", told(), "R6 R650 ")
 		equal(t, "end", l.Head().Position.Sequence, 695)
@@ -114,7 +114,7 @@ func againHolds(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 		now, _, _ := l.BySequence(first, 4)
 		equal(t, "it is written", now.Again, ledger.Place{Epoch: "second", Sequence: 695})
 		for _, sequence := range []uint64{1, 3, 4, 5, 999} {
-			if err := l.Settle(ledger.Place{Epoch: first, Sequence: sequence}, nil); !errors.Is(err, ledger.ErrNotHeld) {
+			if err := l.Admit(ledger.Place{Epoch: first, Sequence: sequence}, nil); !errors.Is(err, ledger.ErrNotQuarantined) {
 				t.Fatalf("operation %d: %v", sequence, err)
 			}
 		}

@@ -150,8 +150,8 @@ func afterFailure(l ledger.Ledger) map[string]error {
 	_, said["Outcomes"] = l.Outcomes(l.Head().Epoch, 1)
 	_, said["Prune"] = l.Prune(9)
 	_, _, said["Chain"] = l.Chain(1)
-	_, said["Held"] = l.Held(9)
+	_, said["Quarantined"] = l.Quarantined(9)
 	said["Again"] = l.Again(ledger.Again{Epoch: "again", Write: rewritten()})
-	said["Settle"] = l.Settle(ledger.Place{Epoch: l.Head().Epoch, Sequence: 1}, nil)
+	said["Admit"] = l.Admit(ledger.Place{Epoch: l.Head().Epoch, Sequence: 1}, nil)
 	return said
 }

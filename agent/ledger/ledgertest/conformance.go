@@ -38,7 +38,7 @@ func Conformance(t *testing.T, open Open) {
 		"the list pages backwards":             list,
 		"references are found":                 references,
 		"a fork is written again":              again,
-		"what nobody can tell is held":         againHolds,
+		"what nobody can tell is quarantined":  againHolds,
 		"a strange fork is refused":            againRefused,
 	} {
 		t.Run(name, func(t *testing.T) {
