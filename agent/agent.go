@@ -18,7 +18,7 @@ type Config struct {
 	Now      func() time.Time       // wall and monotonic clock
 	Replace  bool                   // take the location over from another installation
 	Nodes    int                    // of the hub, as far as they are known: how many journals to ask about a fork
-	Epoch    func() (string, error) // draws the name of a new epoch; nil: at random
+	Epoch    func() (string, error) // draws the name of an epoch that begins with nothing; nil: at random
 	Program  string                 // version, for the hub's fleet page
 }
 

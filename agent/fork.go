@@ -25,7 +25,7 @@ func (a *Agent) fork(f session.Forked) error {
 			"the journal of this node no longer tells which of the operations %d to %d the hub has: another one may", known.Sequence+1, unknown)}})
 		return nil
 	}
-	name, err := a.epochName()
+	name, err := a.epochAfter(unknown)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,19 @@ func (a *Agent) askElsewhere() bool {
 	return len(a.unanswered) < a.config.Nodes
 }
 
-func (a *Agent) epochName() (string, error) {
-	if a.config.Epoch != nil {
+// epochAfter names the epoch that goes on after an operation. Where anything is to
+// be written again its name follows from the first of it: a second copy of this
+// disk, or this one restored once more, gives the same operations the same places,
+// and the hub has them once. Where nothing is, it is drawn at random.
+func (a *Agent) epochAfter(sequence uint64) (string, error) {
+	head := a.ledger.Head()
+	first, ok, err := a.ledger.Chain(sequence + 1)
+	switch {
+	case err != nil:
+		return "", err
+	case ok:
+		return ledger.EpochAfter(head.Installation, head.Epoch, first), nil
+	case a.config.Epoch != nil:
 		return a.config.Epoch()
 	}
 	return ledger.EpochName(nil)

@@ -203,6 +203,33 @@ func operationID(id string) stock.OperationID {
 	return stock.OperationID{Agent: parts[0], Epoch: parts[1], Sequence: n}
 }
 
+// The disk is restored once more, from an image taken between the sales after the
+// first restore and the new epoch: they are written again twice, and are in the hub
+// once, whichever copy sells on.
+func TestADiskRestoredTwice(t *testing.T) {
+	dir := t.TempDir()
+	w := opened(t, dir)
+	backup := copied(t, dir)
+	w.till("A5")
+	w.quiet()
+	first := pc(t, backup, w.central)
+	first.till("B1")
+	first.till("B2")
+	image := copied(t, backup)
+	first.till("B3")
+	first.quiet()
+	first.till("B4")
+	first.quiet()
+	second := pc(t, image, w.central)
+	second.quiet()
+	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "B1", "B2", "B3", "B4")
+	second.till("C1")
+	second.quiet()
+	second.till("C2")
+	second.quiet()
+	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "B1", "B2", "B3", "B4", "C1", "C2")
+}
+
 // A PC was cloned, and both run: whoever comes second begins a new epoch, and
 // from then on both are heard.
 func TestAPCIsClonedAndBothRun(t *testing.T) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/base32"
 	"errors"
@@ -68,7 +69,11 @@ func drawName(random io.Reader, bytes int) (string, error) {
 	if _, err := io.ReadFull(random, b); err != nil {
 		return "", fmt.Errorf("draw a name: %w", err)
 	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)), nil
+	return nameOf(b), nil
+}
+
+func nameOf(b []byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
 }
 
 // EpochName draws the name of an epoch; random is its source, nil the machine's own.
@@ -77,6 +82,14 @@ func EpochName(random io.Reader) (string, error) {
 		random = rand.Reader
 	}
 	return drawName(random, epochBytes)
+}
+
+// EpochAfter is the name of the epoch that begins with an operation of another
+// one, of which the chain is given: the same for every copy of a ledger.
+func EpochAfter(installation, epoch string, chain [32]byte) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "epoch after\n%s\n%s\n%x", installation, epoch, chain) // a hash takes everything
+	return nameOf(h.Sum(nil)[:epochBytes])
 }
 
 // epochBytes is how many random bytes name an epoch: a store begins some in its
