@@ -29,7 +29,7 @@ func (a *Agent) fork(f session.Forked) error {
 	if err != nil {
 		return err
 	}
-	again := rewriting{agent: a, epoch: name, old: a.ledger.Head().Epoch, places: map[string]string{}}
+	again := rewriting{location: a.config.Location, epoch: name, old: a.ledger.Head().Epoch, places: map[string]string{}}
 	if err := a.ledger.Again(ledger.Again{Epoch: name, Through: known, After: unknown, Write: again.write}); err != nil {
 		return err
 	}
@@ -97,25 +97,25 @@ func (a *Agent) hello() protocol.Hello {
 
 // rewriting gives operations their place in a new epoch.
 type rewriting struct {
-	agent      *Agent
-	epoch, old string
-	next       uint64
-	places     map[string]string // former id -> new one
+	location, epoch, old string
+	next                 uint64
+	places               map[string]string // former id -> new one
+}
+
+func (w rewriting) former(sequence uint64) string {
+	return stock.OperationID{Agent: w.location, Epoch: w.old, Sequence: sequence}.String()
 }
 
 // write keeps everything of an operation but its place. One that cannot be
 // written again, damaged or too long, is quarantined: it must not stop the store.
 func (w *rewriting) write(r ledger.Record) (ledger.Entry, bool) {
-	id := func(epoch string, sequence uint64) string {
-		return stock.OperationID{Agent: w.agent.config.Location, Epoch: epoch, Sequence: sequence}.String()
-	}
-	former := id(w.old, r.Sequence)
+	former := w.former(r.Sequence)
 	bytes, err := writtenAgain(r.Bytes, former)
 	if err != nil {
 		return ledger.Entry{}, false
 	}
 	w.next++
-	w.places[former] = id(w.epoch, w.next)
+	w.places[former] = stock.OperationID{Agent: w.location, Epoch: w.epoch, Sequence: w.next}.String()
 	entry := r.Entry
 	entry.Bytes, entry.Key, entry.Refers = bytes, "", nil
 	for _, target := range r.Refers {
