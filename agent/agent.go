@@ -39,6 +39,7 @@ type Agent struct {
 	days    counters
 	events  events
 	since   since
+	sent    sent
 	failed  error // a storage error: nothing is answered after it
 
 	unanswered map[string]bool // nodes whose journal did not tell where a fork began
@@ -72,7 +73,13 @@ func (a *Agent) load() error {
 	if err != nil {
 		return fmt.Errorf("load base: %w", err)
 	}
-	if err := a.pending(head.Through, head.Position, a.view.Fold); err != nil {
+	a.sent = nil
+	id := stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: head.Through.Sequence}
+	if err := a.pending(head.Through, head.Position, func(op *stock.Operation) {
+		id.Sequence++
+		a.view.Fold(op)
+		a.sent.wrote(a.config.Location, id, op)
+	}); err != nil {
 		return err
 	}
 	return a.owe(head.Through)
@@ -173,6 +180,7 @@ func (a *Agent) keep(kept ledger.Kept) error {
 	a.view.SetTransfers(kept.Transfers)
 	watched.compare(a)
 	a.base = kept.Base
+	a.sent.settled(a.ledger.Head().Through.Sequence)
 	a.advance(kept.Through)
 	return nil
 }

@@ -221,9 +221,11 @@ func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, erro
 	head := a.ledger.Head()
 	a.view.Fold(&op)
 	a.since.wrote(head.Position.Sequence, &op)
+	now := stock.OperationID{Agent: id.Agent, Epoch: head.Epoch, Sequence: head.Position.Sequence}
+	a.sent.wrote(id.Agent, now, &op)
 	a.ages.add(head.Position.Sequence, a.config.Now())
 	a.session.Grew(head.Position)
-	return stock.OperationID{Agent: id.Agent, Epoch: head.Epoch, Sequence: head.Position.Sequence}, nil
+	return now, nil
 }
 
 // Quarantined are operations of which nobody can tell whether the hub has them,

@@ -238,7 +238,9 @@ func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded
 	a.since.wrote(sequence, &op)
 	a.days.count(&op, a.config.Now())
 	head := a.ledger.Head()
-	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence},
+	id := stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence}
+	a.sent.wrote(a.config.Location, id, &op)
+	recorded := Recorded{Operation: id,
 		Lines: a.lines(&op), Counted: request.counted}
 	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
 		Fingerprint: request.Fingerprint, Answer: request.Answer(recorded), Refers: request.Refers}, recorded, nil

@@ -96,7 +96,7 @@ func (w *world) same() {
 	}
 	told := w.round(protocol.HubPosition{}, head.Epoch).Transfers
 	slices.SortStableFunc(told, func(a, b stock.StoreTransfer) int { return strings.Compare(a.ID, b.ID) })
-	if have, want := fmt.Sprint(w.agent.View().Transfers()), fmt.Sprint(told); have != want {
+	if have, want := fmt.Sprint(w.agent.Transfers()), fmt.Sprint(told); have != want {
 		w.t.Fatalf("the store sees the transfers\n%s\nthe hub has\n%s", have, want)
 	}
 	if have, want := w.claims(w.agent.View().Claims("")), w.claims(w.round(protocol.HubPosition{}, head.Epoch).Claims); have != want {
