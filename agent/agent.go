@@ -42,6 +42,7 @@ type Agent struct {
 	sent    sent
 	failed  error // a storage error: nothing is answered after it
 
+	tails      tails
 	unanswered map[string]bool // nodes whose journal did not tell where a fork began
 }
 

@@ -54,7 +54,7 @@ func (a *Agent) known(f session.Forked) (protocol.Position, error) {
 	if pruned <= known.Sequence {
 		return known, nil
 	}
-	chain, _, err := a.ledger.Chain(pruned)
+	chain, _, err := a.ledger.Chain(head.Epoch, pruned)
 	return protocol.Position{Sequence: pruned, Chain: chain}, err
 }
 
@@ -74,7 +74,7 @@ func (a *Agent) askElsewhere() bool {
 // and the hub has them once. Where nothing is, it is drawn at random.
 func (a *Agent) epochAfter(sequence uint64) (string, error) {
 	head := a.ledger.Head()
-	first, ok, err := a.ledger.Chain(sequence + 1)
+	first, ok, err := a.ledger.Chain(head.Epoch, sequence+1)
 	switch {
 	case err != nil:
 		return "", err

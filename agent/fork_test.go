@@ -230,6 +230,62 @@ func TestADiskRestoredTwice(t *testing.T) {
 	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "B1", "B2", "B3", "B4", "C1", "C2")
 }
 
+// After a fork the hub is restored from a backup that lacks some of both epochs:
+// the first one's tail goes up before the second.
+func TestAHubIsRestoredAfterAFork(t *testing.T) {
+	for name, stop := range map[string]int{"it lost all sales": 0, "some of the first epoch": 2, "some of the second": 5, "nothing": 7} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			w := opened(t, dir)
+			w.quiet()
+			backup := copied(t, dir)
+			w.till("A5")
+			w.quiet()
+			restored := pc(t, backup, w.central)
+			restored.till("B1")
+			restored.quiet()
+			restored.till("B2")
+			restored.quiet()
+			restored.till("B3") // never sent to the old hub
+			want, n := []string{"A1", "A2", "A3", "A4", "B1", "B2", "B3"}, 0
+			for n = range w.entries {
+				if len(w.appliedBy(n+1)) == stop {
+					break
+				}
+			}
+			if slices.Contains(w.appliedBy(n+1), "A5") {
+				want = append(want, "A5") // only the old hub knew of it
+			}
+			restored.rebuild(max(n+1, 4), 2)
+			if stop == 2 { // the power goes while it drains
+				restored.drain()
+				restored.cut(false)
+				restored.restart()
+			}
+			restored.quiet()
+			receiptsAre(t, w.central, want...)
+		})
+	}
+}
+
+// appliedBy are the receipts in the first entries of the log.
+func (c *central) appliedBy(entries int) (receipts []string) {
+	for _, commands := range c.entries[:entries] {
+		entry, err := protocol.DecodeEntry(protocol.EncodeEntry(0, commands))
+		if err != nil {
+			panic(err)
+		}
+		for _, command := range entry.Commands {
+			if b, ok := command.(*stock.Batch); ok {
+				for k := range b.Operations {
+					receipts = append(receipts, b.Operations[k].Receipt)
+				}
+			}
+		}
+	}
+	return receipts
+}
+
 // A PC was cloned, and both run: whoever comes second begins a new epoch, and
 // from then on both are heard.
 func TestAPCIsClonedAndBothRun(t *testing.T) {

@@ -33,6 +33,11 @@ var refusals = map[protocol.ByeCode]bool{protocol.ByeWriter: true, protocol.ByeU
 func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
+	if len(a.tails.left) > 0 {
+		a.tails.courier = NewCourier(a.tails.left[0])
+		_, err := a.bring(func(c *Courier) error { return c.Connected(port) })
+		return a.stored(err)
+	}
 	a.session.Start(a.hello())
 	return a.Follow()
 }
@@ -43,6 +48,9 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 	case *protocol.Welcome, *protocol.Round:
 		a.heard = a.config.Now()
 	}
+	if brought, err := a.bring(func(c *Courier) error { return c.Receive(frame) }); brought {
+		return a.stored(err)
+	}
 	a.session.Receive(frame)
 	return a.Follow()
 }
@@ -50,7 +58,7 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 // Disconnected says that the connection has ended, and why.
 func (a *Agent) Disconnected(why error) {
 	a.session.Stop()
-	a.port = nil
+	a.port, a.tails.courier = nil, nil
 	if why != nil && a.lastBye == (protocol.Bye{}) {
 		a.link.LastError = why.Error()
 	}
@@ -59,9 +67,20 @@ func (a *Agent) Disconnected(why error) {
 
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
+	if brought, err := a.bring((*Courier).Beat); brought {
+		return a.stored(err)
+	}
 	backlog, oldest := a.Backlog()
 	a.session.Beat(backlog, uint64(oldest.Milliseconds()))
 	return a.Follow()
+}
+
+// stored notes an error of storage.
+func (a *Agent) stored(err error) error {
+	if err != nil && a.failed == nil {
+		a.failed = err
+	}
+	return a.failed
 }
 
 // Follow carries out what the session asks for. An error is one of storage.
@@ -96,13 +115,16 @@ func (a *Agent) act(action session.Action) error {
 		a.config.Replace = false // the location is ours: do not take it over again
 		a.setOnline(true)
 	case session.Rebase:
+		if a.rebased(do.Hub) {
+			return nil
+		}
 		held, err := a.holds(do.Through)
 		if err != nil || !held || do.Through.Sequence >= a.applied.Sequence {
 			return err // not held: a fork, which the session finds
 		}
 		return a.owe(do.Through) // the old base serves until the new one is whole
 	case session.Recall:
-		chain, _, err := a.ledger.Chain(do.Sequence)
+		chain, _, err := a.ledger.Chain(a.ledger.Head().Epoch, do.Sequence)
 		if err != nil {
 			return fmt.Errorf("look up operation %d: %w", do.Sequence, err)
 		}

@@ -124,9 +124,11 @@ type Ledger interface {
 	// one if there is one, at most so many in at most maxBytes. ErrForked where
 	// the ledger cannot go on from there; that is no error of storage.
 	Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
-	// Chain is the chain of the present epoch at an operation, pruned or not; false
-	// where there is none.
-	Chain(sequence uint64) ([32]byte, bool, error)
+	// Chain is the chain of an epoch at an operation, pruned or not; false where
+	// there is none.
+	Chain(epoch string, sequence uint64) ([32]byte, bool, error)
+	// ReadEpoch is Read of any epoch.
+	ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
 	// Keep stores a round in one durable commit.
 	Keep(Kept) error
 	// Load visits the kept values by code or id.

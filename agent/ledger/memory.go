@@ -135,15 +135,21 @@ func (m *Memory) ReferredBy(target string) (places []Place, err error) {
 
 // Read returns operations of the present epoch after a position.
 func (m *Memory) Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
+	return m.ReadEpoch(m.present().Name, after, maxOperations, maxBytes)
+}
+
+// ReadEpoch returns operations of any epoch after a position.
+func (m *Memory) ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
 	if m.failed != nil {
 		return nil, after, m.failed
 	}
-	if !m.holds(after) || after.Sequence < m.present().Pruned {
+	n := m.numberOf(epoch)
+	if n < 0 || !m.holdsAt(n, after) || after.Sequence < m.epochs[n].Pruned {
 		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
 	}
 	end = after
 	bytes := 0
-	for _, r := range m.log[m.first[len(m.first)-1]+int(after.Sequence):] {
+	for _, r := range m.log[m.first[n]+int(after.Sequence) : m.first[n]+int(m.epochs[n].Position.Sequence)] {
 		if bytes += len(r.Bytes); len(operations) == maxOperations || bytes > maxBytes && len(operations) > 0 {
 			break
 		}
@@ -157,11 +163,13 @@ func (m *Memory) chain(sequence uint64) [32]byte {
 	return m.log[m.first[len(m.first)-1]+int(sequence)-1].Chain
 }
 
-func (m *Memory) holds(at protocol.Position) bool {
-	if at.Sequence == 0 || at.Sequence > m.present().Position.Sequence {
+func (m *Memory) holds(at protocol.Position) bool { return m.holdsAt(len(m.epochs)-1, at) }
+
+func (m *Memory) holdsAt(n int, at protocol.Position) bool {
+	if at.Sequence == 0 || at.Sequence > m.epochs[n].Position.Sequence {
 		return at == protocol.Position{}
 	}
-	return m.chain(at.Sequence) == at.Chain
+	return m.log[m.first[n]+int(at.Sequence)-1].Chain == at.Chain
 }
 
 // Keep stores one round.

@@ -69,10 +69,11 @@ func (m *Memory) Admit(held Place, entry *Entry) error {
 	return nil
 }
 
-// Chain is the chain of the present epoch at an operation.
-func (m *Memory) Chain(sequence uint64) ([32]byte, bool, error) {
-	if m.failed != nil || sequence == 0 || sequence > m.present().Position.Sequence {
+// Chain is the chain of an epoch at an operation.
+func (m *Memory) Chain(epoch string, sequence uint64) ([32]byte, bool, error) {
+	n := m.numberOf(epoch)
+	if m.failed != nil || n < 0 || sequence == 0 || sequence > m.epochs[n].Position.Sequence {
 		return [32]byte{}, false, m.failed
 	}
-	return m.chain(sequence), true, nil
+	return m.log[m.first[n]+int(sequence)-1].Chain, true, nil
 }

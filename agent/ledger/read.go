@@ -112,18 +112,26 @@ func (l *SQLite) ReferredBy(target string) (places []Place, err error) {
 	return places, err
 }
 
-// Read returns operations after a position and proves the chain as it goes.
+// Read returns operations of the present epoch after a position.
 func (l *SQLite) Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
-	held, err := l.holds(l.number(), after)
-	if err != nil {
-		return nil, after, err
+	return l.ReadEpoch(l.present().Name, after, maxOperations, maxBytes)
+}
+
+// ReadEpoch returns operations after a position and proves the chain as it goes.
+func (l *SQLite) ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
+	number := l.numberOf(epoch)
+	held := number > 0
+	if held {
+		if held, err = l.holds(number, after); err != nil {
+			return nil, after, err
+		}
 	}
-	if !held || after.Sequence < l.present().Pruned {
+	if !held || after.Sequence < l.epochs[number-1].Pruned {
 		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
 	}
 	end = after
 	bytes := 0
-	first := idOf(l.number(), after.Sequence)
+	first := idOf(number, after.Sequence)
 	err = l.query(func(row []driver.Value) error {
 		b := clone(row[1])
 		if bytes += len(b); bytes > maxBytes && len(operations) > 0 {
@@ -151,9 +159,9 @@ func (l *SQLite) holds(number int64, at protocol.Position) (bool, error) {
 	return ok && chain == at.Chain, err
 }
 
-// Chain is the chain of the present epoch at an operation.
-func (l *SQLite) Chain(sequence uint64) ([32]byte, bool, error) {
-	return l.chain(l.number(), sequence)
+// Chain is the chain of an epoch at an operation.
+func (l *SQLite) Chain(epoch string, sequence uint64) ([32]byte, bool, error) {
+	return l.chain(l.numberOf(epoch), sequence)
 }
 
 func (l *SQLite) chain(number int64, sequence uint64) (chain [32]byte, ok bool, err error) {

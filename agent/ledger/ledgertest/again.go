@@ -48,6 +48,10 @@ func again(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 		if err != nil || len(operations) != 3 || string(operations[0]) != "again operation 4" || end != head.Position {
 			t.Fatalf("to send: %q to %v, %v", operations, end, err)
 		}
+		tail, end, err := l.ReadEpoch(first, at(records, 2), 1, 1<<20)
+		if err != nil || len(tail) != 1 || string(tail[0]) != "operation 3" || end != at(records, 3) {
+			t.Fatalf("of the first epoch: %q to %v, %v", tail, end, err)
+		}
 		old, _, err := l.BySequence(first, 5)
 		equal(t, "error", err, nil)
 		equal(t, "where it is now", old.Again, ledger.Place{Epoch: "second", Sequence: 2})
@@ -133,11 +137,11 @@ func againRefused(t *testing.T, l ledger.Ledger, reopen func() ledger.Ledger) {
 		}
 	}
 	equal(t, "epochs", len(l.Epochs()), 1)
-	chain, ok, err := l.Chain(2)
+	chain, ok, err := l.Chain(l.Head().Epoch, 2)
 	if err != nil || !ok || chain != at(records, 2).Chain {
 		t.Fatalf("chain %v %t", err, ok)
 	}
-	if _, ok, _ := l.Chain(4); ok {
+	if _, ok, _ := l.Chain(l.Head().Epoch, 4); ok {
 		t.Fatal("a chain of an operation that is not there")
 	}
 	// Twice in a row: what was written again once is written again from there.
