@@ -203,6 +203,33 @@ func operationID(id string) stock.OperationID {
 	return stock.OperationID{Agent: parts[0], Epoch: parts[1], Sequence: n}
 }
 
+// A return that was written before the fork still forbids to undo its sale, by
+// whichever id.
+func TestAReferenceOutlivesAFork(t *testing.T) {
+	dir := t.TempDir()
+	w := opened(t, dir)
+	backup := copied(t, dir)
+	w.till("A5")
+	w.quiet()
+	restored := pc(t, backup, w.central)
+	sale := restored.till("B1")
+	back := restored.request(stock.Line{Kind: stock.Return, Scanned: "cup", Quantity: stock.Unit, Account: stock.Sellable, Of: sale})
+	back.Refers = []string{sale}
+	restored.must(restored.record(back).Err)
+	restored.quiet()
+	record, _, err := restored.agent.Find(operationID(sale))
+	if err != nil || record.Receipt != "B1" {
+		t.Fatal(record, err)
+	}
+	for _, name := range []string{sale, stock.OperationID{Agent: here, Epoch: record.Epoch, Sequence: record.Sequence}.String()} {
+		undo := restored.request()
+		undo.Kind, undo.Operation.Reverses, undo.Refers = "reverse", name, []string{name}
+		if err := restored.record(undo).Err; err != agent.ErrReferred {
+			t.Errorf("undo %s: %v", name, err)
+		}
+	}
+}
+
 // The disk is restored once more, from an image taken between the sales after the
 // first restore and the new epoch: they are written again twice, and are in the hub
 // once, whichever copy sells on.
