@@ -68,6 +68,8 @@ func (a *Agent) load() error {
 		Claim: a.view.SetClaim,
 		Task:  a.view.SetTask,
 
+		Policy: a.view.SetPolicy,
+
 		Transfer: func(line stock.StoreTransfer) { transfers = append(transfers, line) },
 	})
 	a.view.SetTransfers(transfers)
@@ -179,6 +181,7 @@ func (a *Agent) keep(kept ledger.Kept) error {
 		a.view.SetTask(task)
 	}
 	a.view.SetTransfers(kept.Transfers)
+	a.view.SetPolicy(kept.Policy)
 	watched.compare(a)
 	a.base = kept.Base
 	a.sent.settled(a.ledger.Head().Through.Sequence)

@@ -36,13 +36,18 @@ func (a *Agent) resolve(request *Request, op *stock.Operation, sequence uint64) 
 			return ErrToItself
 		}
 		item, factor, known := a.view.Resolve(line.Scanned)
+		if known {
+			line.Item = item.Code
+		}
+		if line.Kind == stock.Return && line.Account == stock.NoAccount { // the till left it to the policy
+			line.Account, op.Policy = a.view.ReturnsTo(line.Code())
+		}
 		if !known {
 			if a.view.Known(line.Scanned) {
 				line.Item = line.Scanned
 			}
 			continue
 		}
-		line.Item = item.Code
 		if line.Quantity > stock.MaxQuantity/stock.Quantity(factor) || line.Quantity < -stock.MaxQuantity/stock.Quantity(factor) {
 			return fmt.Errorf("line %d: %w", i+1, ErrBeyondLimit)
 		}

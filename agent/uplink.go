@@ -176,7 +176,7 @@ func (a *Agent) store(round *protocol.Round) error {
 		return nil
 	}
 	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
-		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks, Transfers: round.Transfers})
+		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks, Transfers: round.Transfers, Policy: round.Policy})
 	if err != nil {
 		return err
 	}

@@ -285,6 +285,7 @@ func (w *world) round(base protocol.HubPosition, epoch string) *protocol.Round {
 	if e, ok := l.Epoch(epoch); ok {
 		round.Through = e.Through
 	}
+	round.Policy = w.hub.PolicySince(since)
 	for _, item := range w.hub.ItemsSince(since) {
 		round.Items = append(round.Items, *item)
 	}

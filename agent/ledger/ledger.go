@@ -86,6 +86,7 @@ type Kept struct {
 	Outcomes []stock.Outcome
 	Tasks    []stock.StoreTask
 
+	Policy    stock.StorePolicy     // version 0: as it was
 	Transfers []stock.StoreTransfer // lines; all of a transfer's replace what was kept of it
 }
 
@@ -97,6 +98,7 @@ type Visitor struct {
 	Task  func(stock.StoreTask)
 
 	Transfer func(stock.StoreTransfer) // one line
+	Policy   func(stock.StorePolicy)   // where a round has told of it
 }
 
 // Cursor is a place in the list of operations, newest first; 0 is its beginning.

@@ -26,6 +26,7 @@ type Memory struct {
 	tasks        map[uint32]stock.StoreTask
 	transfers    map[string][]stock.StoreTransfer
 	outcomes     map[Place][]stock.Outcome
+	policy       stock.StorePolicy
 	failed       error
 }
 
@@ -192,6 +193,9 @@ func (m *Memory) Keep(k Kept) error {
 	if k.Rebase || k.Renew {
 		m.tasks, m.transfers = map[uint32]stock.StoreTask{}, map[string][]stock.StoreTransfer{}
 	}
+	if k.Policy.Version > 0 {
+		m.policy = k.Policy
+	}
 	for _, line := range k.Transfers {
 		delete(m.transfers, line.ID)
 	}
@@ -238,6 +242,9 @@ func (m *Memory) Load(v Visitor) error {
 	visit(m.levels, v.Level, cmp.Compare[string])
 	visit(m.claims, v.Claim, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	visit(m.tasks, v.Task, cmp.Compare[uint32])
+	if v.Policy != nil && m.policy.Version > 0 {
+		v.Policy(m.policy)
+	}
 	visit(m.transfers, func(lines []stock.StoreTransfer) {
 		for _, line := range lines {
 			if v.Transfer != nil {
