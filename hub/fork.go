@@ -45,6 +45,7 @@ type recall struct {
 type chainWalk struct {
 	location, epoch string
 	from, reached   uint64 // indices: what lies between was read
+	horizon         uint64 // of the journal when it began: older segments may come from another node
 	marks           []chainMark
 }
 
@@ -105,13 +106,13 @@ func (r *recall) find(q *chainQuestion) (protocol.Answer, [32]byte, error) {
 // walk is the one of a history, begun where it is new.
 func (r *recall) walk(q *chainQuestion) *chainWalk {
 	for i, w := range r.walks {
-		if w.location == q.location && w.epoch == q.epoch && w.from <= q.after {
+		if w.location == q.location && w.epoch == q.epoch && w.from <= q.after && w.horizon <= r.kept.Horizon() {
 			copy(r.walks[1:i+1], r.walks[:i])
 			r.walks[0] = w
 			return w
 		}
 	}
-	w := &chainWalk{location: q.location, epoch: q.epoch, from: q.after, reached: q.after}
+	w := &chainWalk{location: q.location, epoch: q.epoch, from: q.after, reached: q.after, horizon: r.kept.Horizon()}
 	r.walks = append([]*chainWalk{w}, r.walks[:min(len(r.walks), protocol.MaxChainWalks-1)]...)
 	return w
 }
