@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/shelfsync/shelfsync/protocol"
 )
@@ -76,4 +78,14 @@ func (m *Memory) Chain(epoch string, sequence uint64) ([32]byte, bool, error) {
 		return [32]byte{}, false, m.failed
 	}
 	return m.log[m.first[n]+int(sequence)-1].Chain, true, nil
+}
+
+// Copy is what an image of its disk would hold.
+func (m *Memory) Copy() *Memory {
+	c := *m
+	c.epochs, c.log, c.first = slices.Clone(m.epochs), slices.Clone(m.log), slices.Clone(m.first)
+	c.keys, c.again = maps.Clone(m.keys), maps.Clone(m.again)
+	c.items, c.levels, c.claims, c.tasks = maps.Clone(m.items), maps.Clone(m.levels), maps.Clone(m.claims), maps.Clone(m.tasks)
+	c.transfers, c.outcomes = maps.Clone(m.transfers), maps.Clone(m.outcomes)
+	return &c
 }
