@@ -88,6 +88,11 @@ func TestAnyCopiesOfADiskEndWithOneTruth(t *testing.T) {
 			"hears":   func(t *rapid.T) { pick(t).hear() },
 			"applies": func(t *rapid.T) { pick(t).settle() },
 			"reads":   func(t *rapid.T) { pick(t).read() },
+			"quiet": func(t *rapid.T) {
+				pc := pick(t)
+				pc.cut(false)
+				pc.allThrough()
+			},
 			"a while": func(t *rapid.T) {
 				pc := pick(t)
 				for range rapid.IntRange(1, 40).Draw(t, "steps") {
