@@ -29,7 +29,8 @@ type copies struct {
 func TestAnyCopiesOfADiskEndWithOneTruth(t *testing.T) {
 	begun, sold := 0, 0
 	defer func() {
-		if !t.Failed() && (begun < 50 || sold < 500) {
+		t.Logf("%d epochs begun, %d sales", begun, sold)
+		if !t.Failed() && (begun < 30 || sold < 500) {
 			t.Errorf("the histories are tame: %d epochs begun, %d sales", begun, sold)
 		}
 	}()
@@ -41,7 +42,7 @@ func TestAnyCopiesOfADiskEndWithOneTruth(t *testing.T) {
 		w.correct("cup", 100*stock.Unit)
 		c := &copies{t: t, pcs: []*world{w}}
 		pick := func(t *rapid.T) *world { return rapid.SampledFrom(c.pcs).Draw(t, "PC") }
-		t.Repeat(map[string]func(*rapid.T){
+		do := map[string]func(*rapid.T){
 			"sell": func(t *rapid.T) {
 				c.sales++
 				pick(t).till(fmt.Sprint("R", c.sales))
@@ -67,6 +68,9 @@ func TestAnyCopiesOfADiskEndWithOneTruth(t *testing.T) {
 				}
 			},
 			"hub restored": func(t *rapid.T) {
+				if rapid.IntRange(0, 7).Draw(t, "seldom") > 0 {
+					return
+				}
 				// One PC goes on with it, and no older image: which of two copies had
 				// begun an epoch, a hub that forgot it cannot tell (DESIGN).
 				if c.incarnation++; c.incarnation < 4 {
@@ -101,7 +105,10 @@ func TestAnyCopiesOfADiskEndWithOneTruth(t *testing.T) {
 					}
 				}
 			},
-		})
+		}
+		for range 3 {
+			t.Repeat(do)
+		}
 		c.end(w)
 		for _, pc := range c.pcs {
 			begun += len(pc.ledger.Epochs()) - 1
