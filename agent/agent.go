@@ -15,9 +15,11 @@ import (
 type Config struct {
 	Location string // code of the location this agent writes
 	Ledger   ledger.Ledger
-	Now      func() time.Time // wall and monotonic clock
-	Replace  bool             // take the location over from another installation
-	Program  string           // version, for the hub's fleet page
+	Now      func() time.Time       // wall and monotonic clock
+	Replace  bool                   // take the location over from another installation
+	Nodes    int                    // of the hub, as far as they are known: how many journals to ask about a fork
+	Epoch    func() (string, error) // draws the name of an epoch that begins with nothing; nil: at random
+	Program  string                 // version, for the hub's fleet page
 }
 
 // Agent is one store: ledger, view and the session with the hub. It is owned by
@@ -37,7 +39,11 @@ type Agent struct {
 	days    counters
 	events  events
 	since   since
+	sent    sent
 	failed  error // a storage error: nothing is answered after it
+
+	tails      tails
+	unanswered map[string]bool // nodes whose journal did not tell where a fork began
 }
 
 // Open loads the view of a ledger.
@@ -62,13 +68,21 @@ func (a *Agent) load() error {
 		Claim: a.view.SetClaim,
 		Task:  a.view.SetTask,
 
+		Policy: a.view.SetPolicy,
+
 		Transfer: func(line stock.StoreTransfer) { transfers = append(transfers, line) },
 	})
 	a.view.SetTransfers(transfers)
 	if err != nil {
 		return fmt.Errorf("load base: %w", err)
 	}
-	if err := a.pending(head.Through, head.Position, a.view.Fold); err != nil {
+	a.sent = nil
+	id := stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: head.Through.Sequence}
+	if err := a.pending(head.Through, head.Position, func(op *stock.Operation) {
+		id.Sequence++
+		a.view.Fold(op)
+		a.sent.wrote(a.config.Location, id, op)
+	}); err != nil {
 		return err
 	}
 	return a.owe(head.Through)
@@ -167,8 +181,10 @@ func (a *Agent) keep(kept ledger.Kept) error {
 		a.view.SetTask(task)
 	}
 	a.view.SetTransfers(kept.Transfers)
+	a.view.SetPolicy(kept.Policy)
 	watched.compare(a)
 	a.base = kept.Base
+	a.sent.settled(a.ledger.Head().Through.Sequence)
 	a.advance(kept.Through)
 	return nil
 }

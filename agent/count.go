@@ -52,7 +52,11 @@ func countMark(item string) string { return "\ncount\n" + item }
 func (a *Agent) resolveCount(request *Request, op *stock.Operation, sequence uint64) error {
 	after := sequence - 1
 	if request.Count.After != "" {
-		id, ok := a.parseID(request.Count.After)
+		now, err := a.present(request.Count.After)
+		if err != nil {
+			return a.fail("look up "+request.Count.After, err)
+		}
+		id, ok := a.parseID(now)
 		if !ok || id.Epoch == a.ledger.Head().Epoch && id.Sequence >= sequence {
 			return ErrNotAfter
 		}

@@ -14,6 +14,7 @@
 //	till -> Server.Record -> (all that wait at once) -> Agent.Record
 //	        one ledger commit, then every caller is answered
 //	Agent.Record -> session.Grew -> Append frames -> hub
+//	hub -> Welcome: forked -> session.Forked -> a new epoch in one commit
 //	hub -> Round -> session.Store -> Agent keeps it in one transaction -> view
 //
 // Invariants. An operation is in the ledger before its till is answered; after a

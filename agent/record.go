@@ -59,20 +59,22 @@ type Answer struct {
 
 // What a till may have got wrong. A physical sale is never among them.
 var (
-	ErrKeyReused     = errors.New("this idempotency key was used with another body")
-	ErrNotFound      = errors.New("no such reservation or operation here")
-	ErrNoTask        = errors.New("no such task is open here; it may be done already, or the hub has not told of it yet")
-	ErrAmbiguous     = errors.New("a part of a reservation names one of its lines")
-	ErrTooMuch       = errors.New("the reservation line has fewer units than that")
-	ErrReversed      = errors.New("the operation was reversed before")
-	ErrReferred      = errors.New("something refers to the operation: correct it with a return or an adjustment")
-	ErrNotReversible = errors.New("an operation that touched a reservation, or is itself a reversal, cannot be reversed: use a return or an adjustment")
-	ErrCountedSince  = errors.New("an item of the operation was counted later: what it changed is in that count; count again")
-	ErrArrived       = errors.New("goods of the transfer have arrived, or it is closed: send them back")
-	ErrNotUndone     = errors.New("a count, an arrival or the end of a transfer is not undone: count again, or send the goods back")
-	ErrNoTransfer    = errors.New("no such transfer is open here; it may be over already, or the hub has not told of it yet")
-	ErrToItself      = errors.New("a transfer goes to another location")
-	ErrBeyondLimit   = errors.New("an alias multiplies the quantity beyond its limit")
+	ErrKeyReused      = errors.New("this idempotency key was used with another body")
+	ErrNotFound       = errors.New("no such reservation or operation here")
+	ErrNoTask         = errors.New("no such task is open here; it may be done already, or the hub has not told of it yet")
+	ErrAmbiguous      = errors.New("a part of a reservation names one of its lines")
+	ErrTooMuch        = errors.New("the reservation line has fewer units than that")
+	ErrNotQuarantined = errors.New("the operation waits for nobody's decision")
+	ErrQuarantined    = errors.New("after a fork nobody can tell whether the hub has the operation: decide that first")
+	ErrReversed       = errors.New("the operation was reversed before")
+	ErrReferred       = errors.New("something refers to the operation: correct it with a return or an adjustment")
+	ErrNotReversible  = errors.New("an operation that touched a reservation, or is itself a reversal, cannot be reversed: use a return or an adjustment")
+	ErrCountedSince   = errors.New("an item of the operation was counted later: what it changed is in that count; count again")
+	ErrArrived        = errors.New("goods of the transfer have arrived, or it is closed: send them back")
+	ErrNotUndone      = errors.New("a count, an arrival or the end of a transfer is not undone: count again, or send the goods back")
+	ErrNoTransfer     = errors.New("no such transfer is open here; it may be over already, or the hub has not told of it yet")
+	ErrToItself       = errors.New("a transfer goes to another location")
+	ErrBeyondLimit    = errors.New("an alias multiplies the quantity beyond its limit")
 )
 
 // Record writes all requests in one durable commit and answers each. A storage
@@ -147,6 +149,9 @@ func (g *group) take(i int, request *Request) Answer {
 		if answer, done := g.replay(i, request); done {
 			return answer
 		}
+	}
+	if err := g.agent.presented(request); err != nil {
+		return Answer{Err: err}
 	}
 	if err := g.referred[request.Operation.Reverses]; err != nil {
 		return Answer{Err: err}
@@ -233,7 +238,9 @@ func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded
 	a.since.wrote(sequence, &op)
 	a.days.count(&op, a.config.Now())
 	head := a.ledger.Head()
-	recorded := Recorded{Operation: stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence},
+	id := stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: sequence}
+	a.sent.wrote(a.config.Location, id, &op)
+	recorded := Recorded{Operation: id,
 		Lines: a.lines(&op), Counted: request.counted}
 	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
 		Fingerprint: request.Fingerprint, Answer: request.Answer(recorded), Refers: request.Refers}, recorded, nil

@@ -36,13 +36,18 @@ func (a *Agent) resolve(request *Request, op *stock.Operation, sequence uint64) 
 			return ErrToItself
 		}
 		item, factor, known := a.view.Resolve(line.Scanned)
+		if known {
+			line.Item = item.Code
+		}
+		if line.Kind == stock.Return && line.Account == stock.NoAccount { // the till left it to the policy
+			line.Account, op.Policy = a.view.ReturnsTo(line.Code())
+		}
 		if !known {
 			if a.view.Known(line.Scanned) {
 				line.Item = line.Scanned
 			}
 			continue
 		}
-		line.Item = item.Code
 		if line.Quantity > stock.MaxQuantity/stock.Quantity(factor) || line.Quantity < -stock.MaxQuantity/stock.Quantity(factor) {
 			return fmt.Errorf("line %d: %w", i+1, ErrBeyondLimit)
 		}
@@ -79,6 +84,9 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	if !ok {
 		return ErrNotFound
 	}
+	if record.Quarantined {
+		return ErrQuarantined
+	}
 	undone, err := protocol.DecodeOperation(record.Bytes)
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", op.Reverses, err)
@@ -96,6 +104,9 @@ func (a *Agent) resolveReverse(op *stock.Operation) error {
 	}
 	if err := a.stillUndoable(id, &undone); err != nil {
 		return err
+	}
+	if undone.Was != "" { // what others know it by
+		op.Reverses = undone.Was
 	}
 	op.Receipt, op.Till, op.Lines = undone.Receipt, undone.Till, undone.Lines
 	return nil

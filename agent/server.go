@@ -239,7 +239,11 @@ func (s *Server) heard(up *uplink, event link.Event) {
 		if s.agent.Link().Online {
 			up.attempt = 0
 		}
+		epoch := s.agent.ledger.Head().Epoch
 		s.note(s.agent.Receive(event.Frame))
+		if now := s.agent.ledger.Head().Epoch; now != epoch {
+			s.config.Log.Warn("the hub has another history of this store, whose disk was restored or copied: what it lacks goes up under a new epoch", "epoch", now, "was", epoch)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func (a *Agent) stillUndoable(id stock.OperationID, undone *stock.Operation) err
 			return reason(err, ErrCountedSince)
 		}
 	}
-	if sent > 0 && a.arrivedOf(id, sent) {
+	if sent > 0 && a.arrivedOf(id, undone, sent) {
 		return ErrArrived
 	}
 	return nil
@@ -63,8 +63,12 @@ func (a *Agent) countedAfter(id stock.OperationID, line *stock.Line) (bool, erro
 
 // arrivedOf reports whether the store knows that not all goods of its dispatch
 // are under way any more.
-func (a *Agent) arrivedOf(id stock.OperationID, sent stock.Quantity) bool {
-	lines := a.view.Transfer(id.String())
+func (a *Agent) arrivedOf(id stock.OperationID, undone *stock.Operation, sent stock.Quantity) bool {
+	name := undone.Was // on the slip, and for the hub
+	if name == "" {
+		name = id.String()
+	}
+	lines := a.view.Transfer(name)
 	for _, line := range lines {
 		sent -= line.Quantity
 	}

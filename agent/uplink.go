@@ -27,17 +27,18 @@ type Link struct {
 }
 
 // refusals are the reasons that no retry mends by itself.
-var refusals = map[protocol.ByeCode]bool{protocol.ByeForked: true, protocol.ByeWriter: true, protocol.ByeUpgradeHub: true, protocol.ByeVersion: true}
+var refusals = map[protocol.ByeCode]bool{protocol.ByeWriter: true, protocol.ByeUpgradeHub: true, protocol.ByeVersion: true}
 
 // Connected begins the conversation over a connection that was just made.
 func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
-	head := a.ledger.Head()
-	backlog, oldest := a.Backlog()
-	a.session.Start(protocol.Hello{Version: protocol.FrameVersion, Role: protocol.RoleAgent, Agent: a.config.Location,
-		Installation: head.Installation, Epoch: head.Epoch, Position: head.Position, Base: a.base, Feature: protocol.FeatureLevel,
-		Backlog: backlog, OldestMS: uint64(oldest.Milliseconds()), Replace: a.config.Replace, Program: a.config.Program})
+	if len(a.tails.left) > 0 {
+		a.tails.courier = NewCourier(a.tails.left[0])
+		_, err := a.bring(func(c *Courier) error { return c.Connected(port) })
+		return a.stored(err)
+	}
+	a.session.Start(a.hello())
 	return a.Follow()
 }
 
@@ -47,6 +48,9 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 	case *protocol.Welcome, *protocol.Round:
 		a.heard = a.config.Now()
 	}
+	if brought, err := a.bring(func(c *Courier) error { return c.Receive(frame) }); brought {
+		return a.stored(err)
+	}
 	a.session.Receive(frame)
 	return a.Follow()
 }
@@ -54,7 +58,7 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 // Disconnected says that the connection has ended, and why.
 func (a *Agent) Disconnected(why error) {
 	a.session.Stop()
-	a.port = nil
+	a.port, a.tails.courier = nil, nil
 	if why != nil && a.lastBye == (protocol.Bye{}) {
 		a.link.LastError = why.Error()
 	}
@@ -63,9 +67,20 @@ func (a *Agent) Disconnected(why error) {
 
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
+	if brought, err := a.bring((*Courier).Beat); brought {
+		return a.stored(err)
+	}
 	backlog, oldest := a.Backlog()
 	a.session.Beat(backlog, uint64(oldest.Milliseconds()))
 	return a.Follow()
+}
+
+// stored notes an error of storage.
+func (a *Agent) stored(err error) error {
+	if err != nil && a.failed == nil {
+		a.failed = err
+	}
+	return a.failed
 }
 
 // Follow carries out what the session asks for. An error is one of storage.
@@ -100,11 +115,22 @@ func (a *Agent) act(action session.Action) error {
 		a.config.Replace = false // the location is ours: do not take it over again
 		a.setOnline(true)
 	case session.Rebase:
+		if a.rebased(do.Hub) {
+			return nil
+		}
 		held, err := a.holds(do.Through)
 		if err != nil || !held || do.Through.Sequence >= a.applied.Sequence {
 			return err // not held: a fork, which the session finds
 		}
 		return a.owe(do.Through) // the old base serves until the new one is whole
+	case session.Recall:
+		chain, _, err := a.ledger.Chain(a.ledger.Head().Epoch, do.Sequence)
+		if err != nil {
+			return fmt.Errorf("look up operation %d: %w", do.Sequence, err)
+		}
+		a.session.Recalled(chain)
+	case session.Forked:
+		return a.fork(do)
 	case session.Close:
 		a.closed(do)
 	}
@@ -143,13 +169,14 @@ func (a *Agent) store(round *protocol.Round) error {
 		return err
 	}
 	if !held { // a clone of this PC speaks to another node: what it sent must not settle what we sold
+		a.session.Suspect()
 		a.session.Stop()
 		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeForked,
 			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
 		return nil
 	}
 	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
-		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks, Transfers: round.Transfers})
+		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks, Transfers: round.Transfers, Policy: round.Policy})
 	if err != nil {
 		return err
 	}
@@ -175,6 +202,9 @@ func (a *Agent) closed(c session.Close) {
 	a.link.LastError = c.Bye.Code.String() + ": " + c.Bye.Text
 	a.link.Refused = refusals[c.Bye.Code]
 	a.lastBye = c.Bye
+	if c.Bye.Code == protocol.ByeReplaced { // a copy of this PC takes turns with it: each gets some work done
+		a.lastBye.RetryMS = max(c.Bye.RetryMS, protocol.ReplacedRetryMS)
+	}
 	if a.port != nil {
 		if c.Received {
 			a.port.Close(protocol.Bye{})

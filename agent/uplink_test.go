@@ -101,50 +101,6 @@ func TestARestoredHubIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// fork makes the hub hold another history than the ledger: a clone of this PC
-// has sold, too.
-func fork(t *testing.T, shared, more int) *world {
-	w := newWorld(t, ledger.NewMemory("pc", "e1"))
-	clone := newWorld(t, ledger.NewMemory("pc", "e1"))
-	for range shared {
-		clone.sell(sold("cup", 1))
-		w.sell(sold("cup", 1))
-	}
-	for range more {
-		clone.sell(sold("tea", 1))
-	}
-	clone.meet()
-	for range 3 {
-		w.sell(sold("cup", 2))
-	}
-	w.hub, w.entries, w.applied = clone.hub, clone.entries, clone.applied
-	return w
-}
-
-func TestAForkLosesNothingAndSellingGoesOn(t *testing.T) {
-	for name, more := range map[string]int{"the hub stands before our end": 1, "at our end": 3, "beyond it": 5} {
-		t.Run(name, func(t *testing.T) {
-			w := fork(t, 2, more)
-			for range 2 {
-				w.drain()
-				if link := w.agent.Link(); !link.Refused || link.Online || w.conn.bye.Code != protocol.ByeForked {
-					t.Errorf("%+v, bye %+v", link, w.conn.bye)
-				}
-				if n, _ := w.agent.Backlog(); n < 5 {
-					t.Errorf("backlog %d", n)
-				}
-				w.sell(sold("cup", 1))
-				w.cut(false)
-				w.restart()
-			}
-			if n := len(w.operations()); n != 7 {
-				t.Errorf("%d operations", n)
-			}
-			w.basePlusPending()
-		})
-	}
-}
-
 // Two clones at two nodes: the other one's sales come down as if they were ours.
 func TestARoundOfAnotherHistorySettlesNothing(t *testing.T) {
 	w := newWorld(t, ledger.NewMemory("pc", "e1"))
@@ -156,7 +112,7 @@ func TestARoundOfAnotherHistorySettlesNothing(t *testing.T) {
 	at := w.position()
 	at.Index++
 	w.must(w.agent.Receive(&protocol.Round{Hub: at, Last: true, Through: protocol.Position{Sequence: 2, Chain: [32]byte{6}}}))
-	if link := w.agent.Link(); !link.Refused || w.conn.bye.Code != protocol.ByeForked {
+	if link := w.agent.Link(); w.conn.bye.Code != protocol.ByeForked {
 		t.Errorf("%+v, bye %+v", link, w.conn.bye)
 	}
 	if n, _ := w.agent.Backlog(); n != 3 || w.ledger.Head().Through.Sequence != 1 {

@@ -23,11 +23,26 @@ type world struct {
 	ledger  ledger.Ledger
 	agent   *agent.Agent
 	keys    int
+	conn    *conn
+	nodes   int    // of the hub, as the store knows
+	address string // of the one it dials
+	*central
+}
+
+// central is the hub behind its node; several worlds may share one.
+type central struct {
 	hub     *stock.State
 	entries [][]protocol.Command // of the hub's log
 	applied [][]byte             // operations of the store in the hub, in order
-	conn    *conn
+	epochs  []string             // of each of them
+	journal map[ledger.Place][32]byte
+	drawn   int    // names of epochs
+	forgets uint64 // up to here the journal no longer tells
 	past    map[protocol.HubPosition]*stock.State
+}
+
+func newCentral() *central {
+	return &central{hub: stock.NewState(), past: map[protocol.HubPosition]*stock.State{}, journal: map[ledger.Place][32]byte{}}
 }
 
 // conn is one connection, seen from both of its ends.
@@ -47,7 +62,7 @@ type conn struct {
 const here = "S014"
 
 func newWorld(t rapid.TB, l ledger.Ledger) *world {
-	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), ledger: l, hub: stock.NewState(), past: map[protocol.HubPosition]*stock.State{}}
+	w := &world{t: t, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC), ledger: l, central: newCentral(), address: "hub:7420"}
 	w.order(protocol.EncodeCommand(&stock.Found{Incarnation: 1}))
 	w.restart()
 	return w
@@ -57,7 +72,11 @@ func newWorld(t rapid.TB, l ledger.Ledger) *world {
 func (w *world) restart() {
 	w.t.Helper()
 	w.conn = nil
-	a, err := agent.Open(agent.Config{Location: here, Ledger: w.ledger, Now: func() time.Time { return w.now }, Program: "test"})
+	a, err := agent.Open(agent.Config{Location: here, Ledger: w.ledger, Now: func() time.Time { return w.now }, Program: "test", Nodes: w.nodes,
+		Epoch: func() (string, error) {
+			w.drawn++
+			return fmt.Sprint("drawn", w.drawn), nil
+		}})
 	if err != nil {
 		w.t.Fatalf("open: %v", err)
 	}
@@ -80,8 +99,12 @@ func (w *world) order(commands ...protocol.Command) []stock.Result {
 	results := w.hub.Apply(uint64(len(w.entries)), entry)
 	for i, command := range entry.Commands {
 		if b, ok := command.(*stock.Batch); ok && results[i].Code == stock.Accepted {
+			chain := b.After.Chain
 			for k := range b.Operations {
 				w.applied = append(w.applied, b.Operations[k].Raw)
+				w.epochs = append(w.epochs, b.Epoch)
+				chain = protocol.NextChain(chain, b.Operations[k].Raw)
+				w.journal[ledger.Place{Epoch: b.Epoch, Sequence: b.After.Sequence + uint64(k) + 1}] = chain
 			}
 		}
 	}
@@ -94,7 +117,7 @@ func (w *world) order(commands ...protocol.Command) []stock.Result {
 func (w *world) rebuild(n int, incarnation uint64) {
 	w.cut(false)
 	entries := w.entries[1:n]
-	w.hub, w.entries, w.applied = stock.NewState(), nil, nil
+	w.hub, w.entries, w.applied, w.epochs, w.journal = stock.NewState(), nil, nil, nil, map[ledger.Place][32]byte{}
 	w.order(protocol.EncodeCommand(&stock.Found{Incarnation: incarnation}))
 	for _, commands := range entries {
 		w.order(commands...)
@@ -136,7 +159,7 @@ func (w *world) connect() {
 	w.t.Helper()
 	w.cut(false)
 	w.conn = &conn{world: w, session: session.NewHub()}
-	w.must(w.agent.Connected(w.conn, "hub:7420"))
+	w.must(w.agent.Connected(w.conn, w.address))
 }
 
 // Send is the agent's end of the connection: what it says passes through bytes.
@@ -202,9 +225,16 @@ func (c *conn) greet(hello protocol.Hello) {
 	}
 	epoch, _ := l.Epoch(hello.Epoch)
 	at := hello.Position
-	c.hello, c.base, c.open = hello, hello.Base, true
-	c.session.Admit(protocol.Welcome{Hub: w.position(), Through: epoch.Through, Feature: protocol.FeatureLevel, Now: w.hub.Now(), Window: 64,
-		Forked: epoch.Through.Sequence > at.Sequence || epoch.Through.Sequence == at.Sequence && epoch.Through.Chain != at.Chain})
+	welcome := protocol.Welcome{Hub: w.position(), Through: epoch.Through, Feature: protocol.FeatureLevel, Now: w.hub.Now(), Window: 64,
+		Forked: epoch.Through.Sequence > at.Sequence || epoch.Through.Sequence == at.Sequence && epoch.Through.Chain != at.Chain}
+	if hello.Ask != (protocol.Question{}) {
+		welcome.Answer = protocol.AnswerUnknown
+		if chain, ok := w.journal[ledger.Place(hello.Ask)]; ok && hello.Ask.Sequence > w.forgets {
+			welcome.Answer, welcome.Chain = protocol.AnswerChain, chain
+		}
+	}
+	c.hello, c.base, c.open = hello, hello.Base, !welcome.Forked && hello.Ask == protocol.Question{}
+	c.session.Admit(welcome)
 }
 
 func (w *world) position() protocol.HubPosition {
@@ -255,6 +285,7 @@ func (w *world) round(base protocol.HubPosition, epoch string) *protocol.Round {
 	if e, ok := l.Epoch(epoch); ok {
 		round.Through = e.Through
 	}
+	round.Policy = w.hub.PolicySince(since)
 	for _, item := range w.hub.ItemsSince(since) {
 		round.Items = append(round.Items, *item)
 	}

@@ -94,10 +94,15 @@ func (h *Hub) welcome(p *peer, state *stock.State, epoch stock.Epoch) {
 	through := epoch.Through
 	at := p.hello.Position
 	forked := through.Sequence > at.Sequence || through.Sequence == at.Sequence && through.Chain != at.Chain
-	p.admitted = true
-	p.session.Admit(protocol.Welcome{Version: protocol.FrameVersion, Hub: protocol.HubPosition{Incarnation: state.Incarnation(), Index: state.Index()},
+	p.admitted = !forked && p.hello.Ask == protocol.Question{}
+	welcome := protocol.Welcome{Version: protocol.FrameVersion, Hub: protocol.HubPosition{Incarnation: state.Incarnation(), Index: state.Index()},
 		Through: through, Forked: forked, Feature: protocol.FeatureLevel, Now: state.Now(), Window: protocol.WindowOperations,
-		Program: h.config.Program, BeatMS: protocol.BeatMS, NodeName: h.config.Node})
+		Program: h.config.Program, BeatMS: protocol.BeatMS, NodeName: h.config.Node}
+	if p.hello.Ask != (protocol.Question{}) {
+		h.answer(p, through, welcome)
+		return
+	}
+	p.session.Admit(welcome)
 	h.follow(p)
 	h.offer(p, state)
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -148,4 +149,26 @@ func TestANodeBeforeItsFirstTickIsNotReady(t *testing.T) {
 	if l := d.connect(newStore("S1", "pc")); l.welcome() == nil {
 		t.Errorf("after a tick: %v", l.bye)
 	}
+}
+
+// More epochs in a day than a location may begin are sent away for a minute, not
+// told of a fork: the agent keeps the one it has begun.
+func TestTooManyEpochsComeBackLater(t *testing.T) {
+	d := newReadyDesk(t)
+	for n := range 40 {
+		s := newStore("S1", "pc")
+		s.epoch = fmt.Sprint("e", n)
+		s.deliver(1)
+		l := d.connect(s)
+		l.say(s.batch(0, 1))
+		d.run()
+		if l.byeCode() == protocol.ByeEpochs {
+			if l.bye.RetryMS != protocol.BackoffMostMS || n < 10 || d.sellable("S1", "X") != stock.Quantity(n)*stock.Unit {
+				t.Errorf("after %d epochs: %+v, %v in stock", n, l.bye, d.sellable("S1", "X"))
+			}
+			return
+		}
+		l.drop()
+	}
+	t.Error("an epoch after the other was taken")
 }

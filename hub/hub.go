@@ -33,6 +33,7 @@ type Hub struct {
 	ticking bool      // a tick, or echoes, are on their way into the log
 	led     time.Time // when a leader was last known
 	born    time.Time
+	recall  *recall // nil: there is no journal to ask
 }
 
 // New makes a hub that reads what machine posts.

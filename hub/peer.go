@@ -169,7 +169,7 @@ func (h *Hub) settle(p *peer, result stock.Result, err error) {
 	case result.Code == stock.WrongWriter:
 		h.close(p, protocol.Bye{Code: protocol.ByeWriter, Text: "location " + p.hello.Agent + " is written by another installation"})
 	case result.Code == stock.TooMany:
-		h.close(p, protocol.Bye{Code: protocol.ByeForked, Text: "too many epochs of " + p.hello.Agent + " began today; sales stay in the store's ledger"})
+		h.close(p, protocol.Bye{Code: protocol.ByeEpochs, RetryMS: protocol.BackoffMostMS, Text: "too many epochs of " + p.hello.Agent + " began today; sales stay in the store's ledger until one more may begin"})
 	default:
 		p.session.Ignored(result.Through)
 		h.follow(p)

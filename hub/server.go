@@ -65,6 +65,8 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	s.order, s.hub = order, New(config, machine)
+	s.hub.recall = newRecall(keeper, config.Now)
+	go s.hub.recall.run(s.done, s.say) // it ends after the loop has
 	s.Retain(config.Retain)
 	aside, cancel := context.WithCancel(ctx)
 	s.stopKeeping, s.keeping = cancel, make(chan struct{})

@@ -37,7 +37,26 @@ type Role uint8
 // Roles. Written into frames: add, never renumber.
 const RoleAgent Role = 1
 
+// Question asks for the chain of a history at one of its operations. The zero
+// Question asks nothing.
+type Question struct {
+	Epoch    string
+	Sequence uint64
+}
+
+// Answer says how a hub answers a Question. Written into frames: add, never
+// renumber.
+type Answer uint64
+
+// Answers.
+const (
+	AnswerChain   Answer = 1 + iota // Welcome.Chain is the chain at that operation
+	AnswerUnknown                   // the journal of this node no longer tells, or the epoch is not that short
+)
+
 // Hello opens a connection: who I am, where my log stands, where my base stands.
+// With a question it opens nothing: the Welcome answers, and another Hello
+// follows on the same connection.
 type Hello struct {
 	Version      uint64 // newest frame version the agent speaks
 	Role         Role
@@ -51,9 +70,11 @@ type Hello struct {
 	OldestMS     uint64 // age of the oldest of them, ms by the agent's monotonic clock
 	Replace      bool   // take over from another installation
 	Program      string // program version, for the fleet page
+	Ask          Question
 }
 
-// Welcome answers Hello: where the hub stands with this epoch.
+// Welcome answers Hello: where the hub stands with this epoch. Forked, or with an
+// answer, it opens nothing.
 type Welcome struct {
 	Version  uint64
 	Hub      HubPosition
@@ -65,6 +86,8 @@ type Welcome struct {
 	Program  string
 	BeatMS   uint64 // how often each side gives a sign of life
 	NodeName string
+	Answer   Answer
+	Chain    [32]byte
 }
 
 // Append carries operations that follow After and end in End. Empty, it is the
@@ -129,9 +152,10 @@ const (
 	ByeForked                        // same sequence, another history
 	ByeReplaced                      // a newer connection of the same agent took over
 	ByeSilent                        // no sign of life before the deadline
+	ByeEpochs                        // too many epochs of this location began today
 )
 
-var byeNames = [...]string{"", "shutdown", "not_ready", "busy", "protocol", "version", "upgrade_hub", "writer", "forked", "replaced", "silent"}
+var byeNames = [...]string{"", "shutdown", "not_ready", "busy", "protocol", "version", "upgrade_hub", "writer", "forked", "replaced", "silent", "epochs"}
 
 func (c ByeCode) String() string {
 	if int(c) < len(byeNames) && c > 0 {

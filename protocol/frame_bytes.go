@@ -63,6 +63,26 @@ func writeHello(f *fields, v *Hello) {
 	f.uint('o', v.OldestMS)
 	f.bool('x', v.Replace)
 	f.str('g', v.Program)
+	if v.Ask != (Question{}) {
+		f.object('q', func(f *fields) {
+			f.str('e', v.Ask.Epoch)
+			f.uint('s', v.Ask.Sequence)
+		})
+	}
+}
+
+func readQuestion(r *reader) (q Question) {
+	r.fields(func(key byte) {
+		switch key {
+		case 'e':
+			q.Epoch = r.str(MaxText)
+		case 's':
+			q.Sequence = r.uint()
+		default:
+			r.unknown()
+		}
+	})
+	return q
 }
 
 func readHello(r *reader) *Hello {
@@ -93,6 +113,8 @@ func readHello(r *reader) *Hello {
 			v.Replace = r.bool()
 		case 'g':
 			v.Program = r.str(MaxText)
+		case 'q':
+			v.Ask = readQuestion(r)
 		default:
 			r.unknown()
 		}
@@ -111,6 +133,8 @@ func writeWelcome(f *fields, v *Welcome) {
 	f.str('g', v.Program)
 	f.uint('b', v.BeatMS)
 	f.str('m', v.NodeName)
+	f.uint('a', uint64(v.Answer))
+	f.chain('c', v.Chain)
 }
 
 func readWelcome(r *reader) *Welcome {
@@ -137,6 +161,10 @@ func readWelcome(r *reader) *Welcome {
 			v.BeatMS = r.uint()
 		case 'm':
 			v.NodeName = r.str(MaxText)
+		case 'a':
+			v.Answer = Answer(r.uint())
+		case 'c':
+			v.Chain = r.chain()
 		default:
 			r.unknown()
 		}

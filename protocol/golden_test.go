@@ -52,7 +52,8 @@ func TestGolden(t *testing.T) {
 
 // generations are the formats that have grown: the file of the present bytes.
 // The files of older ones stay as they are.
-var generations = map[string]string{"operation": "operation_3", "frame_round": "frame_round_4", "entry_step": "entry_step_2",
+var generations = map[string]string{"operation": "operation_3", "frame_hello": "frame_hello_2", "frame_welcome": "frame_welcome_2",
+	"frame_round": "frame_round_4", "entry_step": "entry_step_2",
 	"entry_document": "entry_document_3", "entry_batch": "entry_batch_3", "entry_reserve": "entry_reserve_2", "snapshot": "snapshot_4"}
 
 func goldenPath(name string) string {

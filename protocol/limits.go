@@ -123,6 +123,18 @@ const (
 	// beats: the hub may first have to write to its log and to let an older
 	// connection's batches settle.
 	WelcomeBeats = 30
+	// MaxQuestions bounds the questions of one connection: a search among as many
+	// operations as an epoch may ever have takes 44, and hellos before and after.
+	MaxQuestions = 64
+	// MaxChainQuestions bounds those that wait for one node's journal: each is a
+	// store whose disk was restored or copied, and its agent comes back.
+	MaxChainQuestions = 16
+	// MaxChainWalks bounds the histories of which a node remembers what it read,
+	// so that the questions of one search read the journal once.
+	MaxChainWalks = 4
+	// MaxChainMarks bounds the batches remembered of one of them, 96 bytes each;
+	// past it every other one is dropped, and the journal is read again there.
+	MaxChainMarks = 1 << 16
 	// WindowOperations bounds the operations an agent sends ahead of the
 	// acknowledgement: 4 full batches keep a link of 100 ms busy at 40,000
 	// operations a second.
@@ -145,6 +157,10 @@ const (
 	// RoundPartsAhead bounds the parts of a round in the queue of a link; the
 	// next follow when it has drained.
 	RoundPartsAhead = 4
+	// ReplacedRetryMS is how long an agent waits whose connection was replaced by a
+	// newer one of the same installation: two copies of a PC take turns, and each
+	// gets to send what it has before the other comes back.
+	ReplacedRetryMS = 5000
 	// BackoffBaseMS is the longest first wait before an agent dials again.
 	BackoffBaseMS = 500
 	// BackoffMostMS bounds every later one: after a long outage a store is back

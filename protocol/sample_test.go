@@ -55,8 +55,9 @@ func frames() []protocol.Frame {
 	hub := protocol.HubPosition{Incarnation: 7, Index: 90_002}
 	return []protocol.Frame{
 		&protocol.Hello{Version: 1, Role: protocol.RoleAgent, Agent: "S014", Installation: "pc1", Epoch: "k3f9", Position: through, Base: hub, Feature: 1,
-			Backlog: 4, OldestMS: 5500, Replace: true, Program: "0.1.0"},
-		&protocol.Welcome{Version: 1, Hub: hub, Through: through, Forked: true, Feature: 1, Now: -1, Window: 512, Program: "0.1.0", BeatMS: 5000, NodeName: "hub-2"},
+			Backlog: 4, OldestMS: 5500, Replace: true, Program: "0.1.0", Ask: protocol.Question{Epoch: "k3f9", Sequence: 61}},
+		&protocol.Welcome{Version: 1, Hub: hub, Through: through, Forked: true, Feature: 1, Now: -1, Window: 512, Program: "0.1.0", BeatMS: 5000, NodeName: "hub-2",
+			Answer: protocol.AnswerChain, Chain: chain(4)},
 		&protocol.Append{After: through, Operations: [][]byte{{0x80}, {0xc1, 0}}, End: protocol.Position{Sequence: 125, Chain: chain(9)}, Echo: 77_000,
 			Base: 90_000, Backlog: 2, OldestMS: 10},
 		&protocol.Ack{Through: through},
@@ -108,10 +109,13 @@ func earlier(t testing.TB) []format {
 	listed := *commands()[3].(*stock.Reserve)
 	listed.Lines = append([]stock.ReserveLine(nil), listed.Lines...)
 	listed.Lines[0].Group = ""
+	hello, welcome := *frames()[0].(*protocol.Hello), *frames()[1].(*protocol.Welcome)
+	hello.Ask, welcome.Answer, welcome.Chain = protocol.Question{}, 0, [32]byte{}
 	const wall = 1_700_000_000_456
 	list := []format{{"operation", op, nil, operation}, {"operation_2", second, nil, operation},
 		{"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame}, {"frame_round_3", &before, nil, frame},
 		{"entry_reserve", &stock.Entry{Wall: wall, Commands: []stock.Command{&listed}}, nil, entry},
+		{"frame_hello", &hello, nil, frame}, {"frame_welcome", &welcome, nil, frame},
 		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry}}
 	for suffix, understood := range map[string]stock.Operation{"": op, "_2": second} {
 		understood.Raw = encodeOperation(t, &understood)

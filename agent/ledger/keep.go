@@ -109,6 +109,9 @@ func (l *SQLite) values(k *Kept) error {
 			return err
 		}
 	}
+	if err := l.keepPolicy(k.Policy); err != nil {
+		return err
+	}
 	return l.keepTransfers(k.Transfers)
 }
 
@@ -189,6 +192,9 @@ func (l *SQLite) Load(v Visitor) error {
 		return err
 	}
 	if err := l.loadTasks(v.Task); err != nil {
+		return err
+	}
+	if err := l.loadPolicy(v.Policy); err != nil {
 		return err
 	}
 	return l.loadTransfers(v.Transfer)

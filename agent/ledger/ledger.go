@@ -46,10 +46,12 @@ type Entry struct {
 // Record is an operation in the ledger.
 type Record struct {
 	Entry
-	Epoch    string
-	Sequence uint64
-	Chain    [32]byte
-	Settled  bool // at or below the hub's watermark of its epoch
+	Epoch       string
+	Sequence    uint64
+	Chain       [32]byte
+	Settled     bool  // at or below the hub's watermark of its epoch, or a person said that the hub has it
+	Quarantined bool  // nobody can tell whether the hub has it: it waits for a person
+	Again       Place // where a fork made the store write it again; zero: nowhere
 }
 
 // Head is where the ledger stands.
@@ -84,6 +86,7 @@ type Kept struct {
 	Outcomes []stock.Outcome
 	Tasks    []stock.StoreTask
 
+	Policy    stock.StorePolicy     // version 0: as it was
 	Transfers []stock.StoreTransfer // lines; all of a transfer's replace what was kept of it
 }
 
@@ -95,6 +98,7 @@ type Visitor struct {
 	Task  func(stock.StoreTask)
 
 	Transfer func(stock.StoreTransfer) // one line
+	Policy   func(stock.StorePolicy)   // where a round has told of it
 }
 
 // Cursor is a place in the list of operations, newest first; 0 is its beginning.
@@ -114,7 +118,7 @@ type Ledger interface {
 	ByKey(key string) (Record, bool, error)
 	BySequence(epoch string, sequence uint64) (Record, bool, error)
 	// List returns operations older than before, newest first, and where the next
-	// page begins.
+	// page begins. What was written again is listed once, at its later place.
 	List(before Cursor, limit int) ([]Record, Cursor, error)
 	// ReferredBy lists the operations that refer to an operation id.
 	ReferredBy(id string) ([]Place, error)
@@ -122,6 +126,11 @@ type Ledger interface {
 	// one if there is one, at most so many in at most maxBytes. ErrForked where
 	// the ledger cannot go on from there; that is no error of storage.
 	Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
+	// Chain is the chain of an epoch at an operation, pruned or not; false where
+	// there is none.
+	Chain(epoch string, sequence uint64) ([32]byte, bool, error)
+	// ReadEpoch is Read of any epoch.
+	ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error)
 	// Keep stores a round in one durable commit.
 	Keep(Kept) error
 	// Load visits the kept values by code or id.
@@ -130,6 +139,16 @@ type Ledger interface {
 	Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error)
 	// NewEpoch lets later operations begin a new history.
 	NewEpoch(name string) error
+	// Again begins a new epoch with what the hub does not have of the present one,
+	// in one durable commit. ErrForked where Through is not of its history.
+	Again(Again) error
+	// Quarantined are operations of which nobody can tell whether the hub has them,
+	// oldest first, at most so many.
+	Quarantined(limit int) ([]Record, error)
+	// Admit takes what a person decided of one of them, in one durable commit: the
+	// entry to write in the present epoch, or nil where the hub has it. ErrNotQuarantined
+	// where it waits for nobody.
+	Admit(held Place, entry *Entry) error
 	// Epochs are all histories of this ledger, oldest first.
 	Epochs() []EpochHead
 	// Prune takes the bytes of settled operations that were recorded before a
@@ -141,9 +160,10 @@ type Ledger interface {
 
 // Errors of a ledger, wrapped with what was being done.
 var (
-	ErrForked  = errors.New("the position is not of this ledger's history")
-	ErrDamaged = errors.New("an operation's bytes do not match its chain")
-	ErrInUse   = errors.New("another program uses this ledger")
+	ErrForked         = errors.New("the position is not of this ledger's history")
+	ErrDamaged        = errors.New("an operation's bytes do not match its chain")
+	ErrNotQuarantined = errors.New("the operation waits for nobody")
+	ErrInUse          = errors.New("another program uses this ledger")
 
 	errKeyTwice = errors.New("an idempotency key is used twice")
 )

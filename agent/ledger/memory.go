@@ -19,18 +19,20 @@ type Memory struct {
 	log          []Record // in the order they were written
 	first        []int    // where each epoch begins in it
 	keys         map[string]int
+	again        map[int]int // index in log -> of what was written again for it; -1: the hub has it
 	items        map[string]stock.Item
 	levels       map[string]stock.StoreLevel
 	claims       map[[2]string]stock.StoreClaim
 	tasks        map[uint32]stock.StoreTask
 	transfers    map[string][]stock.StoreTransfer
 	outcomes     map[Place][]stock.Outcome
+	policy       stock.StorePolicy
 	failed       error
 }
 
 // NewMemory is an empty ledger of an installation, in its first epoch.
 func NewMemory(installation, epoch string) *Memory {
-	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, items: map[string]stock.Item{},
+	return &Memory{installation: installation, epochs: []EpochHead{{Name: epoch}}, first: []int{0}, keys: map[string]int{}, again: map[int]int{}, items: map[string]stock.Item{},
 		levels: map[string]stock.StoreLevel{}, claims: map[[2]string]stock.StoreClaim{}, tasks: map[uint32]stock.StoreTask{}, transfers: map[string][]stock.StoreTransfer{}, outcomes: map[Place][]stock.Outcome{}}
 }
 
@@ -59,13 +61,7 @@ func (m *Memory) Append(entries []Entry) ([]Record, error) {
 	}
 	records := make([]Record, len(entries))
 	for i, e := range entries {
-		at := &m.present().Position
-		*at = protocol.Position{Sequence: at.Sequence + 1, Chain: protocol.NextChain(at.Chain, e.Bytes)}
-		records[i] = Record{Entry: e, Epoch: m.present().Name, Sequence: at.Sequence, Chain: at.Chain}
-		if e.Key != "" {
-			m.keys[e.Key] = len(m.log)
-		}
-		m.log = append(m.log, records[i])
+		records[i] = m.write(e)
 	}
 	return records, nil
 }
@@ -79,6 +75,12 @@ func (m *Memory) record(i int) (r Record, pruned bool) {
 	r = m.log[i]
 	e := &m.epochs[m.numberOf(r.Epoch)]
 	r.Settled, pruned = e.settled(r.Sequence), r.Sequence <= e.Pruned
+	again, written := m.again[i]
+	if written && again >= 0 {
+		r.Again = Place{m.log[again].Epoch, m.log[again].Sequence}
+	}
+	r.Settled = r.Settled || written && again < 0
+	r.Quarantined = e != m.present() && !r.Settled && !written
 	if pruned {
 		r.Bytes = nil
 	}
@@ -115,7 +117,7 @@ func (m *Memory) List(before Cursor, limit int) (records []Record, next Cursor, 
 		at = int(before) - 1
 	}
 	for ; m.failed == nil && at > 0 && len(records) < limit; at-- {
-		if r, pruned := m.record(at - 1); !pruned {
+		if r, pruned := m.record(at - 1); !pruned && r.Again == (Place{}) {
 			records, next = append(records, r), Cursor(at)
 		}
 	}
@@ -134,15 +136,21 @@ func (m *Memory) ReferredBy(target string) (places []Place, err error) {
 
 // Read returns operations of the present epoch after a position.
 func (m *Memory) Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
+	return m.ReadEpoch(m.present().Name, after, maxOperations, maxBytes)
+}
+
+// ReadEpoch returns operations of any epoch after a position.
+func (m *Memory) ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
 	if m.failed != nil {
 		return nil, after, m.failed
 	}
-	if !m.holds(after) || after.Sequence < m.present().Pruned {
+	n := m.numberOf(epoch)
+	if n < 0 || !m.holdsAt(n, after) || after.Sequence < m.epochs[n].Pruned {
 		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
 	}
 	end = after
 	bytes := 0
-	for _, r := range m.log[m.first[len(m.first)-1]+int(after.Sequence):] {
+	for _, r := range m.log[m.first[n]+int(after.Sequence) : m.first[n]+int(m.epochs[n].Position.Sequence)] {
 		if bytes += len(r.Bytes); len(operations) == maxOperations || bytes > maxBytes && len(operations) > 0 {
 			break
 		}
@@ -156,11 +164,13 @@ func (m *Memory) chain(sequence uint64) [32]byte {
 	return m.log[m.first[len(m.first)-1]+int(sequence)-1].Chain
 }
 
-func (m *Memory) holds(at protocol.Position) bool {
-	if at.Sequence == 0 || at.Sequence > m.present().Position.Sequence {
+func (m *Memory) holds(at protocol.Position) bool { return m.holdsAt(len(m.epochs)-1, at) }
+
+func (m *Memory) holdsAt(n int, at protocol.Position) bool {
+	if at.Sequence == 0 || at.Sequence > m.epochs[n].Position.Sequence {
 		return at == protocol.Position{}
 	}
-	return m.chain(at.Sequence) == at.Chain
+	return m.log[m.first[n]+int(at.Sequence)-1].Chain == at.Chain
 }
 
 // Keep stores one round.
@@ -182,6 +192,9 @@ func (m *Memory) Keep(k Kept) error {
 	}
 	if k.Rebase || k.Renew {
 		m.tasks, m.transfers = map[uint32]stock.StoreTask{}, map[string][]stock.StoreTransfer{}
+	}
+	if k.Policy.Version > 0 {
+		m.policy = k.Policy
 	}
 	for _, line := range k.Transfers {
 		delete(m.transfers, line.ID)
@@ -229,6 +242,9 @@ func (m *Memory) Load(v Visitor) error {
 	visit(m.levels, v.Level, cmp.Compare[string])
 	visit(m.claims, v.Claim, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	visit(m.tasks, v.Task, cmp.Compare[uint32])
+	if v.Policy != nil && m.policy.Version > 0 {
+		v.Policy(m.policy)
+	}
 	visit(m.transfers, func(lines []stock.StoreTransfer) {
 		for _, line := range lines {
 			if v.Transfer != nil {

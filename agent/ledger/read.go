@@ -11,7 +11,8 @@ import (
 
 // columns of a whole operation; the chain before it proves its bytes.
 const columns = "SELECT id, kind, receipt, till, at_ms, key, fingerprint, answer, bytes, chain, " +
-	"(SELECT chain FROM operation AS before WHERE before.id = operation.id - 1) FROM operation "
+	"(SELECT chain FROM operation AS before WHERE before.id = operation.id - 1), " +
+	"(SELECT coalesce(id, 0) FROM again WHERE old = operation.id) FROM operation "
 
 // records runs a query over whole operations.
 func (l *SQLite) records(where string, values ...driver.Value) (records []Record, err error) {
@@ -34,6 +35,12 @@ func (l *SQLite) record(row []driver.Value) (Record, error) {
 	r.Key, _ = row[5].(string)
 	copy(r.Fingerprint[:], row[6].([]byte))
 	copy(r.Chain[:], row[9].([]byte))
+	again, written := row[11].(int64)
+	if again > 0 {
+		r.Again = Place{l.epochs[again>>sequenceBits-1].Name, sequenceOf(again)}
+	}
+	r.Settled = r.Settled || written && again == 0
+	r.Quarantined = number < l.number() && !r.Settled && !written
 	before := position(nil, row[10])
 	if sequence > e.Pruned && protocol.NextChain(before.Chain, r.Bytes) != r.Chain {
 		return Record{}, fmt.Errorf("operation %d of epoch %s: %w", sequence, e.Name, ErrDamaged)
@@ -61,15 +68,20 @@ func (l *SQLite) ByKey(key string) (Record, bool, error) {
 
 // BySequence finds one operation.
 func (l *SQLite) BySequence(epoch string, sequence uint64) (Record, bool, error) {
-	i := slices.IndexFunc(l.epochs, func(e EpochHead) bool { return e.Name == epoch })
+	i := l.numberOf(epoch) - 1
 	if i < 0 || sequence <= l.epochs[i].Pruned || sequence > l.epochs[i].Position.Sequence {
 		return Record{}, false, l.failed
 	}
-	r, ok, err := l.one("WHERE id = ?1", idOf(int64(i)+1, sequence))
+	r, ok, err := l.one("WHERE id = ?1", idOf(i+1, sequence))
 	if err == nil && !ok {
 		l.failed = fmt.Errorf("operation %d of epoch %s is missing: %w", sequence, epoch, ErrDamaged)
 	}
 	return r, ok, l.failed
+}
+
+// numberOf is an epoch's number, 0 if there is none of the name.
+func (l *SQLite) numberOf(epoch string) int64 {
+	return 1 + int64(slices.IndexFunc(l.epochs, func(e EpochHead) bool { return e.Name == epoch }))
 }
 
 // List returns operations older than before, newest first, and where the next
@@ -83,7 +95,7 @@ func (l *SQLite) List(before Cursor, limit int) (records []Record, next Cursor, 
 		r, err := l.record(row)
 		records, next = append(records, r), Cursor(row[0].(int64))
 		return err
-	}, columns+"WHERE id < ?1 AND id > ?2 AND bytes <> x'' ORDER BY id DESC LIMIT ?3", end, idOf(1, l.epochs[0].Pruned), int64(limit))
+	}, columns+"WHERE id < ?1 AND id > ?2 AND bytes <> x'' AND id NOT IN (SELECT old FROM again WHERE id IS NOT NULL) ORDER BY id DESC LIMIT ?3", end, idOf(1, l.epochs[0].Pruned), int64(limit))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -100,18 +112,26 @@ func (l *SQLite) ReferredBy(target string) (places []Place, err error) {
 	return places, err
 }
 
-// Read returns operations after a position and proves the chain as it goes.
+// Read returns operations of the present epoch after a position.
 func (l *SQLite) Read(after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
-	held, err := l.holds(l.number(), after)
-	if err != nil {
-		return nil, after, err
+	return l.ReadEpoch(l.present().Name, after, maxOperations, maxBytes)
+}
+
+// ReadEpoch returns operations after a position and proves the chain as it goes.
+func (l *SQLite) ReadEpoch(epoch string, after protocol.Position, maxOperations, maxBytes int) (operations [][]byte, end protocol.Position, err error) {
+	number := l.numberOf(epoch)
+	held := number > 0
+	if held {
+		if held, err = l.holds(number, after); err != nil {
+			return nil, after, err
+		}
 	}
-	if !held || after.Sequence < l.present().Pruned {
+	if !held || after.Sequence < l.epochs[number-1].Pruned {
 		return nil, after, fmt.Errorf("operation %d: %w", after.Sequence, ErrForked)
 	}
 	end = after
 	bytes := 0
-	first := idOf(l.number(), after.Sequence)
+	first := idOf(number, after.Sequence)
 	err = l.query(func(row []driver.Value) error {
 		b := clone(row[1])
 		if bytes += len(b); bytes > maxBytes && len(operations) > 0 {
@@ -137,6 +157,11 @@ func (l *SQLite) holds(number int64, at protocol.Position) (bool, error) {
 	}
 	chain, ok, err := l.chain(number, at.Sequence)
 	return ok && chain == at.Chain, err
+}
+
+// Chain is the chain of an epoch at an operation.
+func (l *SQLite) Chain(epoch string, sequence uint64) ([32]byte, bool, error) {
+	return l.chain(l.numberOf(epoch), sequence)
 }
 
 func (l *SQLite) chain(number int64, sequence uint64) (chain [32]byte, ok bool, err error) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/base32"
 	"errors"
@@ -52,7 +53,7 @@ func found(d *database, random io.Reader) error {
 	if err != nil {
 		return err
 	}
-	epoch, err := drawName(random, 5)
+	epoch, err := drawName(random, epochBytes)
 	if err != nil {
 		return err
 	}
@@ -68,8 +69,32 @@ func drawName(random io.Reader, bytes int) (string, error) {
 	if _, err := io.ReadFull(random, b); err != nil {
 		return "", fmt.Errorf("draw a name: %w", err)
 	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)), nil
+	return nameOf(b), nil
 }
+
+func nameOf(b []byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
+}
+
+// EpochName draws the name of an epoch; random is its source, nil the machine's own.
+func EpochName(random io.Reader) (string, error) {
+	if random == nil {
+		random = rand.Reader
+	}
+	return drawName(random, epochBytes)
+}
+
+// EpochAfter is the name of the epoch that begins with an operation of another
+// one, of which the chain is given: the same for every copy of a ledger.
+func EpochAfter(installation, epoch string, chain [32]byte) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "epoch after\n%s\n%s\n%x", installation, epoch, chain) // a hash takes everything
+	return nameOf(h.Sum(nil)[:epochBytes])
+}
+
+// epochBytes is how many random bytes name an epoch: a store begins some in its
+// life, and an id has to fit on a slip.
+const epochBytes = 5
 
 // readHead derives the head from the rows and proves the tail of the chain.
 func (l *SQLite) readHead() (err error) {
@@ -197,8 +222,10 @@ func (l *SQLite) Append(entries []Entry) ([]Record, error) {
 	return records, nil
 }
 
-func (l *SQLite) insert(e *Entry, at protocol.Position) error {
-	id := idOf(l.number(), at.Sequence)
+func (l *SQLite) insert(e *Entry, at protocol.Position) error { return l.insertAt(l.number(), e, at) }
+
+func (l *SQLite) insertAt(number int64, e *Entry, at protocol.Position) error {
+	id := idOf(number, at.Sequence)
 	var key driver.Value
 	if e.Key != "" {
 		key = e.Key

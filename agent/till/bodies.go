@@ -97,10 +97,10 @@ var dispositions = map[string]stock.Account{
 	"sellable": stock.Sellable, "damaged": stock.Damaged, "scrap": stock.Scrap, "supplier": stock.Supplier,
 }
 
-// returnsTo is where returned goods go: what comes back unasked is looked at
-// before it is sold again.
+// returnsTo is where returned goods go; where the till does not say, the policy
+// does.
 var returnsTo = map[string]stock.Account{
-	"": stock.ReturnPending, "return_pending": stock.ReturnPending, "sellable": stock.Sellable,
+	"": stock.NoAccount, "return_pending": stock.ReturnPending, "sellable": stock.Sellable,
 }
 
 var damages = map[string]stock.Kind{"damage": stock.Damage, "repair": stock.Repair, "write_off": stock.WriteOff}

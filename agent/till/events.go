@@ -121,7 +121,7 @@ func (t *till) send(stream *serve.Events, n news) error {
 		e := &n.events[i]
 		data := Event{Event: api.Event{Items: e.Items}, At: e.At.UTC(), Operation: e.Operation}
 		switch e.Type {
-		case "link":
+		case "link", "fork":
 			data.Status = n.status
 		case "outcome":
 			outcome := outcomeOf(t.Location, e.Outcome)

@@ -2,6 +2,7 @@ package till
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,7 +30,7 @@ func (t *till) operation(ctx context.Context, in *oneInput) (*operationOutput, e
 	}
 	out := &operationOutput{}
 	err := t.ask(ctx, func(a *agent.Agent) error {
-		record, ok, err := a.Ledger().BySequence(epoch, sequence)
+		record, ok, err := a.Find(stock.OperationID{Agent: t.Location, Epoch: epoch, Sequence: sequence})
 		switch {
 		case err != nil:
 			return fmt.Errorf("look up %s: %w", in.ID, err)
@@ -44,6 +45,33 @@ func (t *till) operation(ctx context.Context, in *oneInput) (*operationOutput, e
 
 func (t *till) noOperation(id string) error {
 	return api.NewProblem(api.CodeNotFound, "this store's ledger has no operation "+id+"; its ids look like "+t.Location+".k3f9.123")
+}
+
+// admit takes what a person decided of an operation of which, after a fork, nobody
+// can tell whether the hub has it.
+func (t *till) admit(ctx context.Context, in *admitInput) (*operationOutput, error) {
+	epoch, sequence, ours := cutOperation(t.Location, in.ID)
+	if !ours {
+		return nil, t.noOperation(in.ID)
+	}
+	out := &operationOutput{}
+	err := t.ask(ctx, func(a *agent.Agent) error {
+		now, err := a.Admit(stock.OperationID{Agent: t.Location, Epoch: epoch, Sequence: sequence}, in.Body.Decision == "send")
+		switch {
+		case errors.Is(err, agent.ErrNotFound):
+			return t.noOperation(in.ID)
+		case errors.Is(err, agent.ErrNotQuarantined):
+			return api.NewProblem(api.CodeNotAllowed, in.ID+" waits for nobody's decision")
+		case err != nil:
+			return t.notRecorded(ctx, err)
+		}
+		record, _, err := a.Find(now)
+		if err == nil {
+			out.Body, err = t.operationRecord(a, record)
+		}
+		return errors.Join(err, a.Follow())
+	})
+	return out, err
 }
 
 // listed is one page of the ledger, newest first.
@@ -82,9 +110,12 @@ func (t *till) operationRecord(a *agent.Agent, r ledger.Record) (api.OperationRe
 		return api.OperationRecord{}, fmt.Errorf("read outcomes of %s: %w", id, err)
 	}
 	out := api.OperationRecord{ID: id, Sequence: r.Sequence, Kind: r.Kind, At: time.UnixMilli(op.At).UTC(), Receipt: op.Receipt, Till: op.Till,
-		Document: op.Document, Reverses: op.Reverses, Lines: make([]api.OperationLine, len(op.Lines)), State: "pending"}
-	if r.Settled {
+		Document: op.Document, Reverses: op.Reverses, Was: op.Was, Lines: make([]api.OperationLine, len(op.Lines)), State: "pending"}
+	switch {
+	case r.Settled:
 		out.State = "settled"
+	case r.Quarantined:
+		out.State = "quarantined"
 	}
 	for i := range op.Lines {
 		out.Lines[i] = operationLine(&op.Lines[i], op.Reverses != "")

@@ -48,7 +48,7 @@ func posting(path, summary, detail string, problems ...api.Code) serve.Route {
 
 func (t *till) routeOperations(s *serve.Server) {
 	serve.Handle(s, posting("/v1/sales", "Record a sale", "Goods out, and in an exchange goods back, as one operation. Answered once it is durable; never refused for stock or for an unknown code. Without a key, till and receipt are the key."), t.sell)
-	serve.Handle(s, posting("/v1/returns", "Record a return", "Goods back without goods out. A line without a disposition goes to return_pending, to be inspected."), t.takeBack)
+	serve.Handle(s, posting("/v1/returns", "Record a return", "Goods back without goods out. A line without a disposition goes where the policy says for its class; without a policy to return_pending, to be inspected."), t.takeBack)
 	serve.Handle(s, posting("/v1/inspections", "Record an inspection", "What became of goods in return_pending."), t.inspect)
 	serve.Handle(s, posting("/v1/deliveries", "Record goods in", ""), t.deliver)
 	serve.Handle(s, posting("/v1/damages", "Record damage, repair or write-off", ""), t.damage)

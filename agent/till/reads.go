@@ -39,6 +39,12 @@ type (
 		Body api.Page[api.OperationRecord]
 	}
 	operationOutput struct{ Body api.OperationRecord }
+	admitInput      struct {
+		ID   string `path:"id" maxLength:"256" doc:"A quarantined operation" example:"S014.k3f9.123"`
+		Body struct {
+			Decision string `json:"decision" enum:"send,drop" doc:"send: the hub does not have it; drop: it does"`
+		}
+	}
 )
 
 func (t *till) routeReads(s *serve.Server) {
@@ -49,6 +55,9 @@ func (t *till) routeReads(s *serve.Server) {
 	serve.Handle(s, read("/v1/status", "store", "Link, backlog, disk, versions"), t.status)
 	serve.Handle(s, read("/v1/operations", "operations", "The store's ledger, newest first"), t.operations)
 	serve.Handle(s, read("/v1/operations/{id}", "operations", "One operation and what became of it", api.CodeNotFound), t.operation)
+	serve.Handle(s, serve.Route{Method: http.MethodPost, Path: "/v1/operations/{id}/admit", Tag: "operations", Summary: "Decide about a quarantined operation",
+		Detail:   "After a fork whose beginning lies before every journal, nobody can tell whether the hub has some operations. Somebody looks at the hub's levels or slips, and says.",
+		Problems: []api.Code{api.CodeNotFound, api.CodeNotAllowed, api.CodeStorage, api.CodeUnavailable}}, t.admit)
 	events := read("/v1/events", "store", "What changes, as it changes")
 	events.Detail = "Server-sent events: stock, status, outcome. Send Last-Event-ID to go on; reset means that some were missed: read again what you show."
 	s.Describe(events, "", "text/event-stream", Event{})
@@ -111,12 +120,22 @@ func (t *till) statusOf(a *agent.Agent) api.Status {
 	backlog, oldest := a.Backlog()
 	return api.Status{
 		Location: t.Location, Installation: head.Installation, Epoch: head.Epoch, Sequence: head.Position.Sequence, Time: t.Now().UTC(),
-		Link:     api.Link{State: linkState(link), Since: utc(link.Since), Hub: link.Hub, LastError: link.LastError},
-		Backlog:  api.Backlog{Operations: int64(backlog), OldestUnsentMS: oldest.Milliseconds()},
-		Position: position(a.Base()),
-		Versions: api.Versions{Agent: t.Version.Version},
-		Today:    api.Today{Sales: int64(today.Sales), Returns: int64(today.Returns), Picks: int64(today.Picks)},
+		Link:        api.Link{State: linkState(link), Since: utc(link.Since), Hub: link.Hub, LastError: link.LastError},
+		Backlog:     api.Backlog{Operations: int64(backlog), OldestUnsentMS: oldest.Milliseconds()},
+		Position:    position(a.Base()),
+		Versions:    api.Versions{Agent: t.Version.Version},
+		Quarantined: t.quarantined(a),
+		Today:       api.Today{Sales: int64(today.Sales), Returns: int64(today.Returns), Picks: int64(today.Picks)},
 	}
+}
+
+// quarantined counts up to a page of what waits for a person after a fork.
+func (t *till) quarantined(a *agent.Agent) int64 {
+	waiting, err := a.Quarantined(protocol.MaxPage)
+	if err != nil {
+		return 0 // the error has stopped the agent
+	}
+	return int64(len(waiting))
 }
 
 func linkState(l agent.Link) string {

@@ -119,6 +119,7 @@ var refusals = []struct {
 	{agent.ErrCountedSince, api.CodeNotAllowed, ""},
 	{agent.ErrArrived, api.CodeNotAllowed, ""},
 	{agent.ErrNotUndone, api.CodeNotAllowed, ""},
+	{agent.ErrQuarantined, api.CodeNotAllowed, ""},
 	{agent.ErrReversed, api.CodeNotAllowed, ""},
 	{agent.ErrReferred, api.CodeNotAllowed, ""},
 	{agent.ErrNotReversible, api.CodeNotAllowed, ""},

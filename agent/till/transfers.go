@@ -59,7 +59,7 @@ func (t *till) routeTransfers(s *serve.Server) {
 	}
 	serve.Handle(s, tagged(posting("/v1/transfers", "Send goods to another location", "The answer's operation is the transfer's id: print it on the slip. Undone like any operation, as long as nothing has arrived.")), t.dispatch)
 	serve.Handle(s, tagged(serve.Route{Method: http.MethodGet, Path: "/v1/transfers", Summary: "Open transfers from, to or at this store",
-		Detail:   "As the hub has told of them; what has arrived here since is taken away.",
+		Detail:   "As the hub has told of them; what has arrived here since is taken away, and what was sent since is there with since_ms 0.",
 		Problems: []api.Code{api.CodeUnavailable}}), t.transfers)
 	serve.Handle(s, tagged(posting("/v1/arrivals", "Record goods of a transfer that have come", "Here or anywhere, also back home; the papers may be late.")), t.arrive)
 	serve.Handle(s, tagged(posting("/v1/transfers/{id}/close", "Say that nothing more is to come of a transfer", "What is still in transit is booked to variance.", api.CodeNotFound)), t.closeTransfer)
@@ -104,7 +104,7 @@ func (t *till) transfers(ctx context.Context, in *transfersInput) (*transfersOut
 	}
 	var lines []stock.StoreTransfer
 	if err := t.ask(ctx, func(a *agent.Agent) error {
-		lines = a.View().Transfers()
+		lines = a.Transfers()
 		return nil
 	}); err != nil {
 		return nil, err

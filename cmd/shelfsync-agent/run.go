@@ -45,17 +45,8 @@ func runCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			settings := config{Listen: "127.0.0.1:7410", Data: "shelfsync-agent", LogLevel: "info", LogFormat: "auto"}
-			flags := map[string]any{}
-			for name, key := range map[string]string{"location": "location", "listen": "listen", "data": "data", "log-level": "log_level", "replace": "replace"} {
-				if flag := cmd.Flags().Lookup(name); flag.Changed {
-					flags[key] = flag.Value.String()
-				}
-			}
-			if hubs, _ := cmd.Flags().GetStringSlice("hub"); len(hubs) > 0 {
-				flags["hub"] = hubs
-			}
-			if _, err := serve.LoadConfig(&settings, serve.Sources{File: file, EnvPrefix: "SHELFSYNC_AGENT_", Environ: os.Environ(), Flags: flags}); err != nil {
+			settings, err := read(cmd, file)
+			if err != nil {
 				return err
 			}
 			return run(ctx, settings)
@@ -69,6 +60,22 @@ func runCommand() *cobra.Command {
 	cmd.Flags().String("data", "shelfsync-agent", "folder of the ledger")
 	cmd.Flags().String("log-level", "info", "debug, info, warn or error")
 	return cmd
+}
+
+// read takes the settings of a command from its flags, the environment and a file.
+func read(cmd *cobra.Command, file string) (config, error) {
+	settings := config{Listen: "127.0.0.1:7410", Data: "shelfsync-agent", LogLevel: cmd.Flags().Lookup("log-level").DefValue, LogFormat: "auto"}
+	flags := map[string]any{}
+	for name, key := range map[string]string{"location": "location", "listen": "listen", "data": "data", "log-level": "log_level", "replace": "replace"} {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
+			flags[key] = flag.Value.String()
+		}
+	}
+	if hubs, _ := cmd.Flags().GetStringSlice("hub"); len(hubs) > 0 {
+		flags["hub"] = hubs
+	}
+	_, err := serve.LoadConfig(&settings, serve.Sources{File: file, EnvPrefix: "SHELFSYNC_AGENT_", Environ: os.Environ(), Flags: flags})
+	return settings, err
 }
 
 var errLocation = errors.New("location is required: 1 to 64 printable characters, such as S014")
@@ -86,7 +93,7 @@ func run(ctx context.Context, settings config) error {
 		return err
 	}
 	defer kept.Close()
-	store, err := agent.Open(agent.Config{Location: settings.Location, Ledger: kept, Now: time.Now, Replace: settings.Replace, Program: version})
+	store, err := agent.Open(agent.Config{Location: settings.Location, Ledger: kept, Now: time.Now, Replace: settings.Replace, Nodes: len(settings.Hub), Program: version})
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,9 @@ type OperationRecord struct {
 	Till     string          `json:"till,omitempty"`
 	Document string          `json:"document,omitempty"`
 	Reverses string          `json:"reverses,omitempty" doc:"The operation this one undoes"`
+	Was      string          `json:"was,omitempty" doc:"Its id before a fork, which still finds it; the one on slips"`
 	Lines    []OperationLine `json:"lines"`
-	State    string          `json:"state" enum:"pending,settled" doc:"pending until the hub has it"`
+	State    string          `json:"state" enum:"pending,settled,quarantined" doc:"pending until the hub has it; quarantined: after a fork nobody can tell whether it has"`
 	Outcomes []Outcome       `json:"outcomes,omitempty" doc:"Only what did not go plainly"`
 }
 

@@ -14,6 +14,7 @@ type Status struct {
 	Position     string    `json:"position,omitempty" doc:"Hub position of the last complete round" example:"7.918273"`
 	Disk         Disk      `json:"disk"`
 	Versions     Versions  `json:"versions"`
+	Quarantined  int64     `json:"quarantined,omitempty" doc:"Operations of which, after a fork, nobody can tell whether the hub has them: POST /v1/operations/{id}/admit"`
 	Today        Today     `json:"today" doc:"Since midnight by this PC's clock"`
 }
 

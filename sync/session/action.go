@@ -25,6 +25,21 @@ type Rebase struct {
 	Through protocol.Position    // what it holds of this ledger
 }
 
+// Recall asks an agent for the chain of its present epoch at an operation; the
+// answer is [Agent.Recalled].
+type Recall struct{ Sequence uint64 }
+
+// Forked tells an agent that the hub has another history of its present epoch.
+// Common is the last operation known to be in both; of those after it and up to
+// Unknown nobody can tell any more, and of later ones the hub has none. The answer
+// is [Agent.Begin], once the ledger has begun a new epoch.
+type Forked struct {
+	Hub     protocol.HubPosition
+	Through protocol.Position // the hub's watermark of the epoch
+	Common  protocol.Position
+	Unknown uint64
+}
+
 // Read asks an agent for the operations of its ledger that follow After, at
 // least one of them; the answer is [Agent.Supply], with none if the ledger has
 // never stood at After.
@@ -63,6 +78,8 @@ type Take struct{ Append *protocol.Append }
 func (Send) action()    {}
 func (Close) action()   {}
 func (Rebase) action()  {}
+func (Recall) action()  {}
+func (Forked) action()  {}
 func (Read) action()    {}
 func (Store) action()   {}
 func (Applied) action() {}

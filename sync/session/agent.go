@@ -21,24 +21,33 @@ type Agent struct {
 	echo    int64 // hub time last read
 	backlog uint64
 	oldest  uint64 // ms
+
+	suspects bool // the hub may hold another history: it outlives the connection
+	search   search
 }
 
 // NewAgent has no connection yet.
 func NewAgent() *Agent { return &Agent{} }
 
 // Start begins a connection that has just been made. What an earlier one left
-// over is forgotten; hello says where the ledger and the base stand now.
+// over is forgotten but its suspicion of a fork; hello says where the ledger and
+// the base stand now.
 func (a *Agent) Start(hello protocol.Hello) {
-	*a = Agent{hello: hello, end: hello.Position, base: hello.Base, backlog: hello.Backlog, oldest: hello.OldestMS}
-	a.stage = greeting
-	a.send(&hello)
+	*a = Agent{hello: hello, end: hello.Position, base: hello.Base, backlog: hello.Backlog, oldest: hello.OldestMS, suspects: a.suspects}
+	if a.suspects = a.suspects && hello.Position.Sequence > 0; a.suspects {
+		a.stage, a.search.asked = searching, hello.Position.Sequence
+		a.ask(Recall{a.search.asked})
+		return
+	}
+	a.greet(hello)
 }
 
 // Stop says that the connection has ended; inputs are ignored until Start.
-func (a *Agent) Stop() { *a = Agent{} }
+func (a *Agent) Stop() { *a = Agent{suspects: a.suspects} }
 
 // agentRules says what an agent may be sent, and when.
 var agentRules = map[stage]func(*Agent, protocol.Frame) bool{
+	searching: func(*Agent, protocol.Frame) bool { return false },
 	greeting: func(a *Agent, frame protocol.Frame) bool {
 		if f, ok := frame.(*protocol.Welcome); ok {
 			a.welcome(f)
@@ -66,6 +75,7 @@ func (a *Agent) Receive(frame protocol.Frame) {
 	}
 	a.quiet = 0
 	if bye, ok := frame.(*protocol.Bye); ok {
+		a.suspects = a.suspects || bye.Code == protocol.ByeForked
 		a.talk.end(Close{Bye: *bye, Received: true})
 		return
 	}
@@ -83,8 +93,8 @@ func (a *Agent) welcome(w *protocol.Welcome) {
 		a.base = protocol.HubPosition{Incarnation: w.Hub.Incarnation}
 		a.ask(Rebase{w.Hub, w.Through})
 	}
-	if w.Forked {
-		a.fail(protocol.ByeForked, "the hub knows another history of epoch %s at operation %d", a.hello.Epoch, a.hello.Position.Sequence)
+	if w.Forked || a.search.asked > 0 {
+		a.weigh(w)
 		return
 	}
 	if !a.holds(w.Through) {
@@ -101,10 +111,16 @@ func (a *Agent) welcome(w *protocol.Welcome) {
 // holds ends the connection if the hub stands where this ledger has never been.
 func (a *Agent) holds(through protocol.Position) bool {
 	if through.Sequence > a.end.Sequence || through.Sequence == a.end.Sequence && through.Chain != a.end.Chain {
-		a.fail(protocol.ByeForked, "the hub holds operations up to %s, the ledger ends at %s", place(through), place(a.end))
+		a.forked("the hub holds operations up to %s, the ledger ends at %s", place(through), place(a.end))
 		return false
 	}
 	return true
+}
+
+// forked ends a connection that is open; the next one begins with a search.
+func (a *Agent) forked(format string, args ...any) {
+	a.suspects = true
+	a.fail(protocol.ByeForked, format, args...)
 }
 
 // Grew says where the ledger ends now.
@@ -141,7 +157,7 @@ func (a *Agent) Supply(operations [][]byte, end protocol.Position) {
 			len(operations), bytes, asked.MaxOperations, asked.MaxBytes))
 	}
 	if len(operations) == 0 || chained(asked.After, operations) != end {
-		a.fail(protocol.ByeForked, "the hub holds operations up to %s, which the ledger, ending at %s, does not continue", place(asked.After), place(a.end))
+		a.forked("the hub holds operations up to %s, which the ledger, ending at %s, does not continue", place(asked.After), place(a.end))
 		return
 	}
 	a.append(operations, end)

@@ -28,10 +28,12 @@
 //	Store -> Stored   <-- Round, in parts ---------------------- Offer(round), Drained()
 //	Beat              --- empty Append: echo, base, backlog ---> Heard
 //	                  <-- empty Round: hub time ---------------- Beat
+//	Recall -> Recalled -- Hello: chain at a sequence? ---------> Greeted{Hello}
+//	Forked -> Begin   <-- Welcome: that chain, or unknown ------ Admit(welcome)
 //	Close             <-- Bye ---------------------------------> Close
 //
-// Agent: Start, Stop, Receive, Grew, Supply, Stored, Beat; it asks with Send,
-// Read, Store, Applied, Rebase, Close.
+// Agent: Start, Stop, Receive, Grew, Supply, Stored, Recalled, Begin, Suspect,
+// Beat; it asks with Send, Read, Store, Applied, Rebase, Recall, Forked, Close.
 //
 // Hub: Receive, Admit, Refuse, Acked, Ignored, Offer, Drained, Beat; it asks with
 // Greeted, Heard, Take, Send, Close.

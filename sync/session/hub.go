@@ -10,6 +10,8 @@ type Hub struct {
 	window  window
 	parts   []*protocol.Round // of rounds offered, not yet sent
 	ahead   int               // parts sent since the link drained
+	hellos  int
+	asks    bool // the last Hello is a question
 }
 
 // NewHub waits for the Hello of a new connection.
@@ -55,20 +57,27 @@ func (h *Hub) hello(f *protocol.Hello) {
 		h.fail(protocol.ByeVersion, "Hello names no frame version, this hub speaks 1 to %d", protocol.FrameVersion)
 	case f.Role != protocol.RoleAgent:
 		h.fail(protocol.ByeProtocol, "Hello has the unknown role %d", f.Role)
+	case h.hellos >= protocol.MaxQuestions:
+		h.fail(protocol.ByeProtocol, "%d Hellos have opened nothing", h.hellos)
 	default:
 		h.stage, h.version = judging, f.Version
+		h.hellos++
+		h.asks = f.Ask != protocol.Question{}
 		h.ask(Greeted{*f})
 	}
 }
 
 // Admit answers Greeted with a Welcome; the newest frame version that both
-// speak is filled in. Operations are taken from welcome.Through on.
+// speak is filled in. Operations are taken from welcome.Through on. One that says
+// Forked or answers a question opens nothing: the next Hello may follow.
 func (h *Hub) Admit(welcome protocol.Welcome) {
 	if h.stage != judging {
 		return
 	}
 	welcome.Version = min(h.version, protocol.FrameVersion)
-	h.stage = open
+	if h.stage = open; welcome.Forked || h.asks {
+		h.stage = greeting
+	}
 	h.window = newWindow(welcome.Window, welcome.Through)
 	h.send(&welcome)
 }

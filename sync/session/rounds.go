@@ -37,6 +37,9 @@ func (r *rounds) gather(part *protocol.Round) (*protocol.Round, error) {
 		return nil, fmt.Errorf("the round at %d has more than %d values", part.Hub.Index, protocol.MaxRoundTotal)
 	}
 	r.whole.Now = part.Now
+	if part.Policy.Version > 0 {
+		r.whole.Policy = part.Policy
+	}
 	r.whole.Items = append(r.whole.Items, part.Items...)
 	r.whole.Levels = append(r.whole.Levels, part.Levels...)
 	r.whole.Claims = append(r.whole.Claims, part.Claims...)

@@ -116,6 +116,12 @@ func (p *player) agentInput(verb string, f facts) {
 			operations = nil
 		}
 		p.agent.Supply(operations, end)
+	case "recalled":
+		p.agent.Recalled(f.at("at").Chain)
+	case "begin":
+		p.agent.Begin(*p.frame("hello").(*protocol.Hello))
+	case "suspect":
+		p.agent.Suspect()
 	case "stored":
 		p.agent.Stored(f.hub("hub"), f.at("through"))
 	case "beat":
@@ -155,11 +161,20 @@ func (p *player) frame(verb string) protocol.Frame {
 	f := p.fact
 	switch verb {
 	case "hello":
-		return &protocol.Hello{Version: f.num("version", 1), Role: protocol.Role(f.num("role", 1)), Agent: "S014", Epoch: "k3f9",
+		epoch := "k3f9"
+		if f.has("epoch") {
+			epoch = f["epoch"]
+		}
+		ask := protocol.Question{Sequence: f.num("ask", 0)}
+		if f.has("ask") {
+			ask.Epoch = epoch
+		}
+		return &protocol.Hello{Version: f.num("version", 1), Role: protocol.Role(f.num("role", 1)), Agent: "S014", Epoch: epoch, Ask: ask,
 			Position: f.at("end"), Base: f.hub("base"), Backlog: f.num("backlog", 0), OldestMS: f.num("oldest", 0)}
 	case "welcome":
 		return &protocol.Welcome{Version: f.num("version", 1), Hub: f.hub("hub"), Through: f.at("through"),
-			Forked: f.has("forked"), Now: int64(f.num("now", 0)), Window: f.num("window", 0)}
+			Forked: f.has("forked"), Now: int64(f.num("now", 0)), Window: f.num("window", 0),
+			Answer: protocol.Answer(f.num("answer", 0)), Chain: f.at("chain").Chain}
 	case "append":
 		after, end := f.at("after"), f.at("end")
 		operations := operationsAfter(after.Sequence, end.Sequence)
@@ -260,6 +275,10 @@ func tellAction(a Action) string {
 		return "close: " + tellBye(a.Bye)
 	case Rebase:
 		return fmt.Sprintf("rebase hub=%s through=%s", tellHub(a.Hub), tellPlace(a.Through))
+	case Recall:
+		return fmt.Sprintf("recall %d", a.Sequence)
+	case Forked:
+		return fmt.Sprintf("forked after=%s unknown=%d hub=%s", tellPlace(a.Common), a.Unknown, tellPlace(a.Through))
 	case Read:
 		return fmt.Sprintf("read after=%s operations=%d bytes=%d", tellPlace(a.After), a.MaxOperations, a.MaxBytes)
 	case Store:
@@ -279,9 +298,23 @@ func tellAction(a Action) string {
 func tellFrame(frame protocol.Frame) string {
 	switch f := frame.(type) {
 	case *protocol.Hello:
-		return fmt.Sprintf("hello end=%s base=%s", tellPlace(f.Position), tellHub(f.Base))
+		text := fmt.Sprintf("hello end=%s base=%s", tellPlace(f.Position), tellHub(f.Base))
+		if f.Epoch != "k3f9" {
+			text += " epoch=" + f.Epoch
+		}
+		if f.Ask.Sequence > 0 {
+			text += fmt.Sprintf(" ask=%d", f.Ask.Sequence)
+		}
+		return text
 	case *protocol.Welcome:
-		return fmt.Sprintf("welcome version=%d through=%s", f.Version, tellPlace(f.Through))
+		text := fmt.Sprintf("welcome version=%d through=%s", f.Version, tellPlace(f.Through))
+		if f.Forked {
+			text += " forked"
+		}
+		if f.Answer > 0 {
+			text += fmt.Sprintf(" answer=%d", f.Answer)
+		}
+		return text
 	case *protocol.Append:
 		return fmt.Sprintf("append after=%s end=%s echo=%d base=%d backlog=%d oldest=%d",
 			tellPlace(f.After), tellPlace(f.End), f.Echo, f.Base, f.Backlog, f.OldestMS)

@@ -11,10 +11,11 @@ import (
 type stage uint8
 
 const (
-	closed   stage = iota // no connection, or its end was asked for
-	greeting              // agent: Hello sent; hub: waiting for Hello
-	judging               // hub: the owner looks at Hello
-	open                  // Welcome was said
+	closed    stage = iota // no connection, or its end was asked for
+	greeting               // agent: Hello sent; hub: waiting for Hello
+	judging                // hub: the owner looks at Hello
+	searching              // agent: its owner looks for where a fork began
+	open                   // Welcome was said
 )
 
 // talk is what both roles share: the stage, what to ask of the owner, and the
@@ -87,7 +88,7 @@ func size(operations [][]byte) (bytes int) {
 }
 
 // when words a stage for the text of a Bye.
-var when = map[stage]string{greeting: "at the start", judging: "before Welcome", open: "after Welcome"}
+var when = map[stage]string{greeting: "at the start", judging: "before Welcome", searching: "after it asked to wait", open: "after Welcome"}
 
 // name is a frame's type as the design calls it.
 func name(frame protocol.Frame) string {

@@ -78,6 +78,9 @@ func TestARoundBringsEveryKindOfValue(t *testing.T) {
 	var gathering rounds
 	for n := range 2 {
 		part := &protocol.Round{Hub: protocol.HubPosition{Index: 1}, Part: uint64(n), Last: n == 1, Restart: true, Renew: true, Now: 9}
+		if n == 0 {
+			part.Policy.Version = 7
+		}
 		fields := reflect.ValueOf(part).Elem()
 		for i := range fields.NumField() {
 			if list := fields.Field(i); list.Kind() == reflect.Slice {
@@ -97,7 +100,7 @@ func TestARoundBringsEveryKindOfValue(t *testing.T) {
 				t.Errorf("the whole has %d of 3 %s", list.Len(), fields.Type().Field(i).Name)
 			}
 		}
-		if !whole.Restart || !whole.Renew || whole.Now != 9 {
+		if !whole.Restart || !whole.Renew || whole.Now != 9 || whole.Policy.Version != 7 {
 			t.Errorf("the whole is %+v", whole)
 		}
 	}

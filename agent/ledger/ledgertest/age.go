@@ -149,5 +149,9 @@ func afterFailure(l ledger.Ledger) map[string]error {
 	_, _, said["Read"] = l.Read(protocol.Position{}, 10, 100)
 	_, said["Outcomes"] = l.Outcomes(l.Head().Epoch, 1)
 	_, said["Prune"] = l.Prune(9)
+	_, _, said["Chain"] = l.Chain(l.Head().Epoch, 1)
+	_, said["Quarantined"] = l.Quarantined(9)
+	said["Again"] = l.Again(ledger.Again{Epoch: "again", Write: rewritten()})
+	said["Admit"] = l.Admit(ledger.Place{Epoch: l.Head().Epoch, Sequence: 1}, nil)
 	return said
 }

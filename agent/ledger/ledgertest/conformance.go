@@ -37,6 +37,9 @@ func Conformance(t *testing.T, open Open) {
 		"a new epoch begins at one":            epochs,
 		"the list pages backwards":             list,
 		"references are found":                 references,
+		"a fork is written again":              again,
+		"what nobody can tell is quarantined":  againHolds,
+		"a strange fork is refused":            againRefused,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, again := open(t)
@@ -182,7 +185,7 @@ func loaded(t *testing.T, l ledger.Ledger) string {
 	err := l.Load(ledger.Visitor{Item: func(i stock.Item) { text += fmt.Sprintf("item %+v\n", i) },
 		Level: func(v stock.StoreLevel) { text += fmt.Sprintf("level %+v\n", v) },
 		Claim: func(c stock.StoreClaim) { text += fmt.Sprintf("claim %+v\n", c) },
-		Task:  func(v stock.StoreTask) { text += fmt.Sprintf("task %+v\n", v) }, Transfer: func(v stock.StoreTransfer) { text += fmt.Sprintf("transfer %+v\n", v) }})
+		Task:  func(v stock.StoreTask) { text += fmt.Sprintf("task %+v\n", v) }, Policy: func(p stock.StorePolicy) { text += fmt.Sprintf("policy %+v\n", p) }, Transfer: func(v stock.StoreTransfer) { text += fmt.Sprintf("transfer %+v\n", v) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +196,7 @@ func rounds(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	records := write(t, l, 1, 3)
 	through := at(records, 2)
 	k := kept(40, through)
+	k.Policy = stock.StorePolicy{Version: 4, Returns: []stock.ReturnRule{{Class: "food", To: stock.Sellable}}}
 	k.Outcomes = []stock.Outcome{{Epoch: l.Head().Epoch, Sequence: 2, Line: 1, Code: stock.Parked, Text: "what", Index: 40}}
 	if err := l.Keep(k); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
+)
+
+// sent are dispatches that the base does not hold yet, oldest first: until the hub
+// tells of them as transfers, the store does.
+type sent []dispatched
+
+type dispatched struct {
+	sequence uint64
+	id       string
+	undone   uint64 // sequence of what undoes it; 0: nothing
+	lines    []stock.StoreTransfer
+}
+
+// wrote takes an operation that is pending.
+func (s *sent) wrote(here string, id stock.OperationID, op *stock.Operation) {
+	if op.Reverses != "" {
+		for i := range *s {
+			if (*s)[i].id == op.Reverses {
+				(*s)[i].undone = id.Sequence
+			}
+		}
+		return
+	}
+	d := dispatched{sequence: id.Sequence, id: op.Was}
+	if d.id == "" {
+		d.id = id.String()
+	}
+	for i := range op.Lines {
+		if op.Lines[i].Kind == stock.Dispatch && op.Lines[i].Item != "" {
+			d.add(here, &op.Lines[i])
+		}
+	}
+	if len(d.lines) > 0 {
+		*s = append(*s, d)
+	}
+}
+
+func (d *dispatched) add(here string, line *stock.Line) {
+	t := stock.StoreTransfer{ID: d.id, From: here, Dispatched: true, At: line.Location, Item: line.Item, Account: line.Account, Quantity: line.Quantity}
+	for i := range d.lines {
+		if have := &d.lines[i]; have.At == t.At && have.Item == t.Item && have.Account == t.Account {
+			have.Quantity += t.Quantity
+			return
+		}
+	}
+	d.lines = append(d.lines, t)
+}
+
+// settled drops what the base holds now.
+func (s *sent) settled(through uint64) {
+	n := 0
+	for n < len(*s) && (*s)[n].sequence <= through {
+		n++
+	}
+	*s = (*s)[n:]
+}
+
+// Transfers are the lines of all open transfers from, to or at this store, by id:
+// as the hub has told, and those that only the store knows of yet.
+func (a *Agent) Transfers() []stock.StoreTransfer {
+	lines := a.view.Transfers()
+	for _, d := range a.sent {
+		if d.undone > 0 || len(a.view.Transfer(d.id)) > 0 {
+			continue
+		}
+		for _, line := range d.lines {
+			if item, _, known := a.view.Resolve(line.Item); !known || item.Stocked {
+				lines = append(lines, line)
+			}
+		}
+	}
+	slices.SortStableFunc(lines, func(x, y stock.StoreTransfer) int { return cmp.Compare(x.ID, y.ID) })
+	return lines
+}
