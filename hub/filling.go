@@ -172,6 +172,7 @@ func (s *Server) fill(ctx context.Context) (more bool, err error) {
 			}
 			err = errors.Join(err, fault)
 		}
+		err = errors.Join(err, s.journal.kept.DropParts())
 	}
 	return false, err
 }

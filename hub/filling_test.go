@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/shelfsync/shelfsync/hub/cluster"
 	"github.com/shelfsync/shelfsync/hub/cluster/clustertest"
 	"github.com/shelfsync/shelfsync/hub/journal"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
@@ -22,6 +24,7 @@ type real struct {
 	t      *testing.T
 	dir    string
 	config cluster.Config
+	wrap   func(*cluster.Raft) cluster.Order // nil: as it is
 	*Server
 	end func()
 }
@@ -36,7 +39,11 @@ func (r *real) start() {
 	open := func(m cluster.Machine) (cluster.Order, error) {
 		config := r.config
 		config.Dir, config.Machine = filepath.Join(r.dir, "raft"), m
-		return cluster.Open(config)
+		order, err := cluster.Open(config)
+		if err == nil && r.wrap != nil {
+			return r.wrap(order), nil
+		}
+		return order, err
 	}
 	if r.Server, err = Start(ctx, serverConfig, kept, open); err != nil {
 		cancel()
@@ -175,5 +182,51 @@ func TestANodeFetchesTheJournalThatItLacks(t *testing.T) {
 	parts, err := filepath.Glob(filepath.Join(last.dir, "journal", "*.part"))
 	if err != nil || len(parts) > 0 {
 		t.Errorf("left behind: %v, %v", parts, err)
+	}
+}
+
+// spoiling is a log whose other nodes' journals arrive with a wrong bit, but for
+// those of one of them.
+type spoiling struct {
+	*cluster.Raft
+	honest  string
+	spoiled *atomic.Int64
+}
+
+func (s spoiling) Ask(address string, question []byte, within time.Duration) ([]byte, error) {
+	answer, err := s.Raft.Ask(address, question, within)
+	if a, ok := protocol.DecodeJournalAnswer(answer); ok && len(a.Piece) > 0 && address != s.honest {
+		a.Piece[len(a.Piece)/2] ^= 1
+		s.spoiled.Add(1)
+		answer = protocol.EncodeJournalAnswer(a)
+	}
+	return answer, err
+}
+
+// TestWhatArrivesSpoiledIsAskedOfAnother: nothing of it is ever shown.
+func TestWhatArrivesSpoiledIsAskedOfAnother(t *testing.T) {
+	nodes := threeReal(t)
+	first, last := nodes[0], nodes[2]
+	first.trade(0, 120)
+	last.end()
+	if err := os.RemoveAll(last.dir); err != nil {
+		t.Fatal(err)
+	}
+	first.trade(120, 20)
+	forget(first, nodes[1])
+	var spoiled atomic.Int64
+	honest := max(first.config.Listen, nodes[1].config.Listen) // nodes are asked by address: the honest one last
+	last.wrap = func(r *cluster.Raft) cluster.Order { return spoiling{r, honest, &spoiled} }
+	last.start()
+	sameJournal(t, "the honest node has all of it", first, last)
+	clustertest.Until(t, "the image before the first entry is here", func() bool {
+		_, err := last.Journal().Image(0)
+		return err == nil
+	})
+	if images, err := last.Journal().Images(); err != nil || len(images) == 0 {
+		t.Errorf("%d images, %v", len(images), err)
+	}
+	if spoiled.Load() == 0 {
+		t.Error("nothing arrived spoiled")
 	}
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,43 @@ func TestBeforeTheHorizonIsAProblemOfItsOwn(t *testing.T) {
 		w := c.call("GET", "/v1/availability?item=A&location=DC&as_of="+early, "", "")
 		if problem := c.decoded(w); w.Code != 410 || problem["code"] != "beyond_horizon" || !strings.Contains(problem["detail"].(string), "begins at") {
 			c.t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// TestAsOfIsWhatTheFeedSaid: at every position at which a reader of the feed was
+// told that it knows everything, as_of has the same numbers.
+func TestAsOfIsWhatTheFeedSaid(t *testing.T) {
+	inShop(t, func(c *client) {
+		lines, end := c.follow("?location=DC")
+		defer end()
+		known := map[string]shapes.Level{} // by item, as the reader has it now
+		told := map[string]map[string]shapes.Level{}
+		for i := range 20 {
+			c.post(201, "/v1/movements", fmt.Sprintf(`{"source":"erp","document":"D%d","location":"DC","lines":[{"movement":"adjust","item":"%s","quantity":%d,"reason":"x"}]}`,
+				i, []string{"A", "B"}[i%2], i%5-7))
+			c.call("POST", "/v1/reservations", asJSON, fmt.Sprintf(`{"id":"r%d","channel":"web","lines":[{"item":"A","quantity":1,"candidates":["DC"]}]}`, i))
+			c.wait(time.Second)
+			for _, line := range lines() {
+				switch line.Kind {
+				case "level":
+					known[line.Level.Item] = *line.Level
+				case "through":
+					told[line.Position] = maps.Clone(known)
+				}
+			}
+		}
+		if len(told) < 15 {
+			c.t.Fatalf("the feed spoke %d times", len(told))
+		}
+		for position, levels := range told {
+			var then shapes.Availability
+			c.into("/v1/availability?item=A&item=B&location=DC&as_of="+position, &then)
+			for _, line := range then.Data {
+				if was := levels[line.Item]; line.Parts.Sellable != was.Sellable || line.Parts.Claims != was.Reserved {
+					c.t.Errorf("as of %s %s had %v and %v claimed, and the feed said %v and %v", position, line.Item, line.Parts.Sellable, line.Parts.Claims, was.Sellable, was.Reserved)
+				}
+			}
 		}
 	})
 }

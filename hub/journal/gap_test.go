@@ -81,6 +81,9 @@ func TestBehindAGapNothingIsShownUntilItIsFilled(t *testing.T) {
 		if j.Last() != 0 || j.Horizon() != 0 {
 			t.Fatalf("%+v: it shows %d to %d", at, j.Horizon(), j.Last())
 		}
+		if err := errors.Join(j.Sync(), j.Flush(), j.Retain(1), j.Jump()); err != nil { // nothing is open now
+			t.Fatal(err)
+		}
 		put(t, j, at.again, 300)
 		for range 2 {
 			holds(t, j, 0, at.again, 300)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -47,6 +48,12 @@ func TestALookUpReadsOnlySegmentsThatCanAnswer(t *testing.T) {
 			}
 			if err != nil || through != 600 || !found && wanted%7 != 0 || len(records) > 100 {
 				t.Fatalf("%s: %d records up to %d, found %v, %v", key, len(records), through, found, err)
+			}
+		}
+		for wanted := uint64(1); wanted <= 600; wanted++ { // also where a segment begins or ends
+			records, _, err := j.Find(0, Want{From: entry(wanted).At, To: entry(wanted).At}, 1000, 1<<20)
+			if err != nil || !slices.ContainsFunc(records, func(r Record) bool { return r.Index == wanted }) {
+				t.Fatalf("the time of %d: %d records, %v", wanted, len(records), err)
 			}
 		}
 		// Wall stamps bound a look-up as keys do.

@@ -228,7 +228,7 @@ func (j *Journal) seal() error {
 		return j.stop("seal journal segment", err)
 	}
 	j.sealed = append(j.sealed[:len(j.sealed):len(j.sealed)], j.newest)
-	j.file, j.newest = nil, segment{}
+	j.file, j.newest, j.synced = nil, segment{}, 0
 	return nil
 }
 
@@ -279,7 +279,7 @@ func (j *Journal) Sync() error {
 	if err := j.Flush(); err != nil {
 		return err
 	}
-	if j.synced == j.newest.bytes {
+	if j.file == nil || j.synced == j.newest.bytes {
 		return nil
 	}
 	if err := j.file.Sync(); err != nil {
