@@ -224,7 +224,7 @@ const handOverWithin = 60 * time.Second
 // that is cut off does it when it hears of the order; what yields there meanwhile
 // may have moved to another store, or come to nothing.
 func (r *Run) collect(ctx context.Context, w *web) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+handOverWithin, fmt.Errorf("order %s was never handed over", w.id))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+handOverWithin, fmt.Errorf("%w: order %s was never handed over", errOdd, w.id))
 	defer cancel()
 	visited := map[string]string{} // line -> where a clerk has handed it over
 	for {

@@ -43,7 +43,7 @@ func (r *Run) counts(ctx context.Context, location string, c counting) (again bo
 	}
 	var answered api.Counted
 	if reply.status != http.StatusCreated {
-		return false, fmt.Errorf("count %s of %s in %s answered %d: %s", c.key, c.item, location, reply.status, reply.body)
+		return false, fmt.Errorf("%w: count %s of %s in %s answered %d: %s", errOdd, c.key, c.item, location, reply.status, reply.body)
 	}
 	if err := json.Unmarshal(reply.body, &answered); err != nil || len(answered.Lines) != 1 {
 		return false, fmt.Errorf("answer to count %s is no count: %s", c.key, reply.body)

@@ -44,25 +44,25 @@ type desk struct {
 	*web
 	run   *Run
 	item  string
-	await bool // that the store is cut off
+	after float64 // share of the day that comes first: then the store is cut off
 }
 
 // desk plans what happens at the counters.
 func (p *errandPlan) desk() {
 	for i := range visitRows {
-		p.visit(p.share(0.05, 0.75), visitRows[i], p.stores(2), false)
+		p.visit(p.share(0.05, 0.75), visitRows[i], p.stores(2), 0)
 	}
 	for _, c := range p.run.plan.cuts {
 		for i := range offlineRows {
-			p.visit(max(0.01, c.from-0.08), offlineRows[i], []string{c.location}, true)
+			p.visit(max(0.01, c.from-0.08), offlineRows[i], []string{c.location}, c.from+0.01)
 		}
 	}
 }
 
-func (p *errandPlan) visit(at float64, v visit, stores []string, await bool) {
+func (p *errandPlan) visit(at float64, v visit, stores []string, after float64) {
 	item, key := p.item(stores[0], v.units), p.key()
 	basket := &day.Basket{Location: stores[0], Receipt: key, Sold: []day.Line{{Item: item, Thousandths: v.units * 1000}}}
-	d := &desk{visit: v, run: p.run, item: item, await: await, web: &web{id: key, basket: basket, worker: p.number, mode: "all_or_nothing", fate: collected}}
+	d := &desk{visit: v, run: p.run, item: item, after: after, web: &web{id: key, basket: basket, worker: p.number, mode: "all_or_nothing", fate: collected}}
 	candidates := stores[:1]
 	if v.further && len(stores) > 1 {
 		candidates = stores
@@ -94,18 +94,19 @@ func (d *desk) order(ctx context.Context, candidates []string) error {
 	if err != nil || !open {
 		return err
 	}
-	if d.await {
-		if err := d.run.comes(ctx, d.basket.Location+" is cut off", func(context.Context) bool { return d.run.agents[d.basket.Location].isCut() }); err != nil {
-			return err
-		}
+	if !d.run.wait(ctx, d.after) {
+		return nil
 	}
 	return d.do(d, ctx)
 }
 
-// listed reports whether the store lists the order.
+// listed reports whether the store lists the order as one that stands.
 func (d *desk) listed(ctx context.Context) bool {
-	found, err := d.run.client.get(ctx, d.run.agents[d.basket.Location].agent.one("/v1/reservations/"+d.id), &struct{}{})
-	return err == nil && found
+	var listed struct {
+		Data []api.StoreReservation `json:"data"`
+	}
+	_, err := d.run.client.get(ctx, d.run.agents[d.basket.Location].agent.one("/v1/reservations/"+d.id), &listed)
+	return err == nil && slices.ContainsFunc(listed.Data, func(line api.StoreReservation) bool { return line.State == "confirmed" })
 }
 
 // settled reports whether the hub has no open line of the order at the store any
@@ -125,26 +126,27 @@ func (d *desk) counter(ctx context.Context, step string, body any) (done bool, e
 	return done, err
 }
 
-// steps takes one after the other until one cannot be taken any more.
-func (d *desk) steps(ctx context.Context, steps ...string) error {
+// steps takes one after the other; false: one cannot be taken any more, as where
+// the order has yielded meanwhile.
+func (d *desk) steps(ctx context.Context, steps ...string) (done bool, err error) {
 	for _, step := range steps {
 		if done, err := d.counter(ctx, step, struct{}{}); err != nil || !done {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // setAsideTwice also counts the item while some of it is set aside: those units
 // are counted with the others.
 func (d *desk) setAsideTwice(ctx context.Context) error {
-	if err := d.steps(ctx, "stage"); err != nil {
+	if done, err := d.steps(ctx, "stage"); err != nil || !done {
 		return err
 	}
 	if _, err := d.run.counts(ctx, d.basket.Location, counting{key: d.id + "/count", item: d.item}); err != nil {
 		return err
 	}
-	if err := d.steps(ctx, "unstage", "stage"); err != nil {
+	if done, err := d.steps(ctx, "unstage", "stage"); err != nil || !done {
 		return err
 	}
 	return d.run.collect(ctx, d.web)
@@ -158,14 +160,14 @@ func (d *desk) inParts(ctx context.Context) error {
 }
 
 func (d *desk) notFound(ctx context.Context) error {
-	if err := d.steps(ctx, "cannot_pick"); err != nil {
+	if done, err := d.steps(ctx, "cannot_pick"); err != nil || !done {
 		return err
 	}
 	return d.run.collect(ctx, d.web)
 }
 
 func (d *desk) setAsideNotFound(ctx context.Context) error {
-	if err := d.steps(ctx, "stage", "cannot_pick"); err != nil {
+	if done, err := d.steps(ctx, "stage", "cannot_pick"); err != nil || !done {
 		return err
 	}
 	return d.run.collect(ctx, d.web)
@@ -174,7 +176,7 @@ func (d *desk) setAsideNotFound(ctx context.Context) error {
 // letGo waits until the hub knows that the goods are set aside: the store is
 // asked to put them back.
 func (d *desk) letGo(ctx context.Context) error {
-	if err := d.steps(ctx, "stage"); err != nil {
+	if done, err := d.steps(ctx, "stage"); err != nil || !done {
 		return err
 	}
 	err := d.run.comes(ctx, "the hub knows that order "+d.id+" is set aside", func(ctx context.Context) bool {
@@ -190,7 +192,7 @@ func (d *desk) letGo(ctx context.Context) error {
 
 // paidAtTill hands the order over by a slip that names it.
 func (d *desk) paidAtTill(ctx context.Context) error {
-	if err := d.steps(ctx, "stage"); err != nil {
+	if done, err := d.steps(ctx, "stage"); err != nil || !done {
 		return err
 	}
 	line := Line{Kind: "sale", Item: d.item, Thousandths: d.units * 1000}
@@ -204,7 +206,8 @@ func (d *desk) tooLate(ctx context.Context) error {
 	if _, err := d.run.step(ctx, d.web, "release"); err != nil {
 		return err
 	}
-	return d.steps(ctx, "stage")
+	_, err := d.steps(ctx, "stage")
+	return err
 }
 
 // handedOverLate hands goods over for an order that the channel has let go.
@@ -212,5 +215,6 @@ func (d *desk) handedOverLate(ctx context.Context) error {
 	if _, err := d.run.step(ctx, d.web, "release"); err != nil {
 		return err
 	}
-	return d.steps(ctx, "pick")
+	_, err := d.steps(ctx, "pick")
+	return err
 }

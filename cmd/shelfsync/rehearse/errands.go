@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -106,9 +107,16 @@ func (r *Run) pause(ctx context.Context, share float64) error {
 	}
 }
 
+// errOdd is what an errand met and should not have: a finding about the programs,
+// not a reason why the day cannot be played.
+var errOdd = errors.New("errand")
+
+// errandWithin bounds how long after a whole day something may take to come about.
+const errandWithin = 15 * time.Second
+
 // comes waits until something is so that will be so once all stores are linked.
 func (r *Run) comes(ctx context.Context, what string, so func(context.Context) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+handOverWithin, fmt.Errorf("it never came about that %s", what))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+errandWithin, fmt.Errorf("%w: it never came about that %s", errOdd, what))
 	defer cancel()
 	for !so(ctx) {
 		select {
@@ -139,7 +147,7 @@ func (r *Run) does(ctx context.Context, location string, d deed) (recorded api.R
 	case reply.status == http.StatusNotFound || reply.status == http.StatusConflict:
 		return recorded, false, nil
 	case reply.status != http.StatusCreated:
-		return recorded, false, fmt.Errorf("%s of %s in %s answered %d: %s", d.path, d.key, location, reply.status, reply.body)
+		return recorded, false, fmt.Errorf("%w: %s of %s in %s answered %d: %s", errOdd, d.path, d.key, location, reply.status, reply.body)
 	}
 	if err := json.Unmarshal(reply.body, &recorded); err != nil {
 		return recorded, false, fmt.Errorf("answer to %s: %w", d.key, err)
@@ -151,7 +159,7 @@ func (r *Run) does(ctx context.Context, location string, d deed) (recorded api.R
 func (r *Run) must(ctx context.Context, location string, d deed) (api.Recorded, error) {
 	recorded, done, err := r.does(ctx, location, d)
 	if err == nil && !done {
-		err = fmt.Errorf("%s of %s in %s was refused", d.path, d.key, location)
+		err = fmt.Errorf("%w: %s of %s in %s was refused", errOdd, d.path, d.key, location)
 	}
 	return recorded, err
 }
@@ -186,4 +194,27 @@ func (r *Run) corrects(ctx context.Context, location, document string, line Line
 	r.record.Note(Answer{Kind: "correction", Location: location, Receipt: document, Status: reply.status, Position: answer.Position, At: time.Now(),
 		Lines: []Line{{Kind: "adjust", Item: line.Item, Thousandths: line.Thousandths, Account: "sellable"}}})
 	return indexOf(answer.Position), nil
+}
+
+// unseen says which errand was planned and met nothing of what it is made for.
+// What a fault may prevent is not asked for: an order that yields is not
+// collected.
+func (p *plan) unseen(report *Report) string {
+	t, c, b := &report.Transfers, &report.Counts, &report.Backroom
+	for _, row := range []struct {
+		name string
+		seen int
+		of   bool
+	}{
+		{"transfers", t.Arrived, p.trips}, {"goods sent home", t.Home, p.trips}, {"goods over", t.Over, p.trips}, {"duplicate arrivals", t.Duplicates, p.trips},
+		{"transfers closed by a store", t.ClosedByStore, p.trips}, {"transfers closed by the hub", t.ClosedByHub, p.trips},
+		{"transfers under way in the evening", t.Open, p.trips}, {"goods ahead of their papers", t.AheadOfPapers, p.early},
+		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
+		{"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
+	} {
+		if row.of && row.seen == 0 {
+			return "no " + row.name
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 
@@ -51,6 +52,7 @@ func (a *auditor) levels(ctx context.Context) error {
 			return err
 		}
 	}
+	c.MovementsSumToZero = a.sumsToZero()
 	shown := map[account]bool{}
 	for i := range a.hub {
 		a.level(&a.hub[i], shown)
@@ -59,9 +61,6 @@ func (a *auditor) levels(ctx context.Context) error {
 		if q != 0 && slices.Contains(inside, at.name) && !shown[at] {
 			a.report.fail(fmt.Sprintf("%s %s of %s: the hub has no such level, by the book it is %d thousandths", at.name, at.item, at.location, q))
 		}
-	}
-	if c.MovementsSumToZero = a.sumsToZero(); !c.MovementsSumToZero {
-		a.report.fail("movements do not sum to zero")
 	}
 	return nil
 }
@@ -94,14 +93,14 @@ func (a *auditor) sumsToZero() bool {
 			sums[at.item] += q
 		}
 	}
-	zero := true
-	for item, sum := range sums {
-		if sum != 0 {
-			zero = false
-			a.report.fail(fmt.Sprintf("%s: levels and answered movements differ by %d thousandths", item, sum))
-		}
+	maps.DeleteFunc(sums, func(_ string, sum int64) bool { return sum == 0 })
+	if len(sums) > 0 {
+		a.report.fail("movements do not sum to zero")
 	}
-	return zero
+	for _, item := range slices.Sorted(maps.Keys(sums)) {
+		a.report.fail(fmt.Sprintf("%s: levels and answered movements differ by %d thousandths", item, sums[item]))
+	}
+	return len(sums) == 0
 }
 
 // tasks counts what stores were asked to do and finds what was not done: at the

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,7 +23,10 @@ func (r *Run) play(ctx context.Context) error {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			if err := do(ctx); err != nil {
+			switch err := do(ctx); {
+			case errors.Is(err, errOdd):
+				r.problem(err.Error())
+			case err != nil:
 				cancel(err)
 			}
 		}()

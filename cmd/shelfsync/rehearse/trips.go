@@ -70,6 +70,7 @@ func (p *errandPlan) trips() {
 	if len(p.run.day.Locations) < 2 {
 		return
 	}
+	p.run.plan.trips = true
 	for i := range tripRows {
 		stores := p.stores(3)
 		if len(stores) < 3 {
@@ -85,6 +86,7 @@ func (p *errandPlan) trips() {
 				stores = append(stores, stores[1])
 			}
 			if len(stores) == 3 {
+				p.run.plan.early = true
 				p.trip(at, &earlyRows[i], stores)
 			}
 		}
