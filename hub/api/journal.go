@@ -147,8 +147,6 @@ func commandRecords(command stock.Command, result *protocol.AppliedResult) []sha
 		return []shapes.JournalRecord{{Kind: "reserve", Reservation: c.ID, Order: c.Order, Detail: result.Code.String(), Lines: reserveLines(c)}}
 	case *stock.Step:
 		return []shapes.JournalRecord{{Kind: c.Action.String(), Reservation: c.ID, Detail: result.Code.String()}}
-	case *stock.EndTransfer:
-		return []shapes.JournalRecord{{Kind: "close_transfer", Detail: result.Code.String(), Lines: []shapes.OperationLine{{Kind: "close_transfer", Of: c.ID, Reason: c.Reason}}}}
 	case *stock.PutItems:
 		return []shapes.JournalRecord{{Kind: "catalogue", Detail: fmt.Sprintf("%d items", len(c.Items))}}
 	case *stock.PutLocations:

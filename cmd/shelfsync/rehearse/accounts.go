@@ -91,10 +91,8 @@ func (a *auditor) newAccounts() *accounts {
 func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 	switch record.Kind {
 	case "close_transfer":
-		if record.Detail == "accepted" {
-			for i := range record.Lines {
-				b.closeTransfer(record.Lines[i].Of, "", &b.auditor.report.Transfers.ClosedByHub)
-			}
+		if id, accepted := strings.CutPrefix(record.Detail, "accepted "); accepted {
+			b.closeTransfer(id, "", &b.auditor.report.Transfers.ClosedByHub)
 		}
 		return nil
 	case "operation", "movements":
