@@ -17,7 +17,7 @@ import (
 type mutant struct {
 	name, file, old, new string
 	says                 string // what the audit must find
-	hubs                 string // nodes that it takes to see it
+	day                  string // what it takes to see it: nodes, and faults if not none
 }
 
 var mutants = []mutant{
@@ -49,6 +49,34 @@ var mutants = []mutant{
 		"	s.conflict(record)",
 		"	if record.Remedy == Moved || s.nextConflict%2 == 0 {\n		s.conflict(record)\n	}",
 		"yielded", "1"},
+	{"an arrival booked twice", "protocol/stock/transfer.go",
+		"	s.book(l, item, s.standing(l, op, item, line.Account), line.Quantity)\n	_, open",
+		"	s.book(l, item, s.standing(l, op, item, line.Account), 2*line.Quantity)\n	_, open",
+		"movements do not sum to zero", "1"},
+	{"goods of a closed transfer left in transit", "protocol/stock/transfer.go",
+		"	s.stand(t, i, -p.Quantity)\n	s.book(s.own(p.At), p.Item, Variance, p.Quantity)",
+		"	t.Lines[i].Quantity = 0\n	s.book(s.own(p.At), p.Item, Variance, p.Quantity)",
+		"in_transit", "1"},
+	{"a second arrival taken for goods ahead of their papers", "protocol/stock/transfer.go",
+		"	if !open && s.dispatchKnown(line.Of, op) {",
+		"	if !open && s.dispatchKnown(line.Of, op) && line.Quantity < 0 {",
+		"by the book it is duplicate_arrival", "1"},
+	{"a variance with its sign turned", "protocol/stock/count.go",
+		"	s.move(l, item, from, to, q)\n",
+		"	s.move(l, item, to, from, q)\n",
+		"by the book it is", "1"},
+	{"a count that overrules what it did not know of", "protocol/stock/count.go",
+		"	if level.Sellable != line.Expected || line",
+		"	if line",
+		"by the book it is", "1 standard"},
+	{"an inspection that sends all goods back to the shelf", "protocol/stock/movement.go",
+		"		to = l.Account\n",
+		"		if to = l.Account; l.Kind == Inspect {\n			to = Sellable\n		}\n",
+		"lines of", "1"},
+	{"a task that never ends", "protocol/stock/task.go",
+		"	s.endTask(l, n)\n}\n\n// endTask",
+		"}\n\n// endTask",
+		"is still open", "1"},
 }
 
 // TestTheAuditFindsMutants proves the auditor: with a planted bug a rehearsal
@@ -73,7 +101,7 @@ func TestTheAuditFindsMutants(t *testing.T) {
 				}
 			}
 			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, "shelfsync-hub"), "./cmd/shelfsync-hub")
-			report, code := play(t, dir, m.hubs)
+			report, code := play(t, dir, m.day)
 			if failures := strings.Join(report.Failures, "\n"); code != 1 || report.Verdict != "fail" || !strings.Contains(failures, m.says) {
 				t.Fatalf("exit %d, verdict %s; want a failure that says %q, got:\n%s", code, report.Verdict, m.says, failures)
 			}
@@ -115,10 +143,15 @@ func build(t *testing.T, root string, args ...string) {
 	}
 }
 
-// play rehearses a short peaceful day with the programs of a folder.
-func play(t *testing.T, programs, hubs string) (report rehearse.Report, code int) {
+// play rehearses a short day, peaceful if no faults are named, with the programs
+// of a folder.
+func play(t *testing.T, programs, day string) (report rehearse.Report, code int) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(programs, "shelfsync"), "rehearse", "--hubs", hubs, "--faults", "none", "--limit", "400", "--stores", "4",
+	hubs, faults, named := strings.Cut(day, " ")
+	if !named {
+		faults = "none"
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(programs, "shelfsync"), "rehearse", "--hubs", hubs, "--faults", faults, "--limit", "400", "--stores", "4",
 		"--online-share", "0.3", "--dir", t.TempDir())
 	var out bytes.Buffer
 	command.Stdout = &out

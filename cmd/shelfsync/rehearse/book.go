@@ -21,7 +21,7 @@ type book struct {
 	promised map[string][]Claim // by order
 	late     map[string]bool    // orders whose first answer was lost: they were promised earlier than answered
 	vague    map[string]bool    // these, and the carts
-	sellable map[account]int64
+	goods    *accounts
 	claims   map[account][]*claimed
 	causes   map[string][]*conflict // by operation or document, in the order of the record
 	settled  map[*conflict]settlement
@@ -46,7 +46,7 @@ func at(location, item string) account { return account{location, item, ""} }
 
 // newBook opens the book of all orders; call walk then.
 func (a *auditor) newBook() *book {
-	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, sellable: map[account]int64{}, claims: map[account][]*claimed{},
+	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, goods: a.accounts, claims: map[account][]*claimed{},
 		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
@@ -86,6 +86,8 @@ func (b *book) walk(journal []api.JournalRecord) {
 			}
 		case "operation", "movements":
 			b.operation(record)
+		case "close_transfer":
+			b.goods.apply(record)
 		}
 	}
 }
@@ -112,32 +114,33 @@ func (b *book) step(order, step string) {
 	}
 }
 
-// operation books a record's lines, then settles the levels that it took from.
+// steps are what a store says of a claim without moving goods: the state that it
+// has then, and the one before.
+var steps = map[string][2]string{"stage": {"confirmed", "staged"}, "unstage": {"staged", "confirmed"}}
+
+// operation books a record's lines, then settles the levels that it took goods
+// from, and those where claims may give way again.
 func (b *book) operation(record *api.JournalRecord) {
 	touched := map[account]bool{}
+	given := b.causes[record.Operation+record.Document]
 	for _, line := range record.Lines {
 		level := at(record.Location, line.Item)
 		switch {
 		case without[line.Effect]:
-			continue
-		case line.Kind == "stage":
-			if c := b.find(line, level); c != nil && c.state == "confirmed" {
-				c.state = "staged"
+		case steps[line.Kind] != [2]string{}:
+			if c := b.find(line, level); c != nil && c.state == steps[line.Kind][0] {
+				c.state = steps[line.Kind][1]
+				touched[level] = true
 			}
-			continue
-		case line.Kind == "pick":
+		case line.Kind == "cannot_pick":
+			given = b.notFound(record, line, given)
+		case line.Kind == "pick" || line.Kind == "sale" && line.Reservation != "":
 			b.pick(line, level)
 		}
-		q := int64(line.Quantity.Stock())
-		if line.From == "sellable" {
-			b.sellable[level] -= q
-			touched[level] = true
-		}
-		if line.To == "sellable" {
-			b.sellable[level] += q
-		}
 	}
-	given := b.causes[record.Operation+record.Document]
+	for level := range b.goods.apply(record) {
+		touched[at(level.location, level.item)] = true
+	}
 	for level := range touched {
 		b.settle(record, level, given)
 	}
@@ -146,6 +149,26 @@ func (b *book) operation(record *api.JournalRecord) {
 			b.auditor.report.fail(fmt.Sprintf("conflict %s says that %s took %s from %s, which it did not", c.ID, record.Operation+record.Document, c.Item, c.Location))
 		}
 	}
+}
+
+// notFound is a claim whose goods a store cannot find: it gives way although
+// nothing lacks by the record. The records that are left are returned.
+func (b *book) notFound(record *api.JournalRecord, line api.OperationLine, given []*conflict) (left []*conflict) {
+	gave := 0
+	for _, c := range given {
+		if c.Cause.Kind != "cannot_pick" || c.Reservation != line.Reservation || !ofLine(c.Line, line.ReservationLine) {
+			left = append(left, c)
+			continue
+		}
+		gave++
+		level := at(c.Location, c.Item)
+		b.settled[c] = settlement{sellable: b.goods.sums[account{c.Location, c.Item, "sellable"}], claims: int64(c.Quantity.Stock()), yielded: int64(c.Quantity.Stock())}
+		b.yield(level, c)
+	}
+	if want := line.Effect == "applied"; want != (gave == 1) {
+		b.auditor.report.fail(fmt.Sprintf("conflict: %s could not find %s for line %s of order %s (%s), and %d claims gave way", record.Operation, line.Item, line.ReservationLine, line.Reservation, line.Effect, gave))
+	}
+	return left
 }
 
 // ofLine reports whether a line is the one named or a part of it; every line is
@@ -205,7 +228,7 @@ func (b *book) take(level account, c *claimed, q int64) {
 
 // settle compares what lacks at a level with what the records say gave way.
 func (b *book) settle(record *api.JournalRecord, level account, given []*conflict) {
-	s := settlement{sellable: b.sellable[level]}
+	s := settlement{sellable: b.goods.sums[account{level.location, level.item, "sellable"}]}
 	var sure, all, staged int64
 	for _, c := range b.claims[level] {
 		all += c.quantity
@@ -257,6 +280,9 @@ func (b *book) yield(level account, c *conflict) {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
 	}
 	part := *from
+	if part.state == "staged" { // not found: it is not set aside any more
+		part.state = "confirmed"
+	}
 	if part.quantity = q; part.line != c.Line {
 		b.lines++
 		part.line, part.born = c.Line, b.lines

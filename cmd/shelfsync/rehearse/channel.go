@@ -123,6 +123,11 @@ func (r *Run) reserve(ctx context.Context, w *web) (*api.Reservation, error) {
 	for _, line := range w.basket.Sold {
 		request.Lines = append(request.Lines, api.ReservationWant{Item: line.Item, Quantity: quantity(line.Thousandths), Candidates: r.candidates(w)})
 	}
+	return r.asks(ctx, w, request)
+}
+
+// asks makes one request for a claim and keeps what was answered.
+func (r *Run) asks(ctx context.Context, w *web, request api.ReservationRequest) (*api.Reservation, error) {
 	reply, err := r.client.post(ctx, r.hub(w.worker, "/v1/reservations"), "", request)
 	if err != nil {
 		return nil, err
@@ -191,10 +196,10 @@ func (r *Run) readsItsWrite(ctx context.Context, w *web) error {
 		case err == nil && found && indexOf(record.Position) >= indexOf(w.seen):
 			return nil
 		case err == nil && found:
-			r.report.fail(fmt.Sprintf("went backwards: order %s was read at %s after %s", w.id, record.Position, w.seen))
+			r.problem(fmt.Sprintf("went backwards: order %s was read at %s after %s", w.id, record.Position, w.seen))
 			return nil
 		case err == nil:
-			r.report.fail("went backwards: a node that has reached " + w.seen + " does not know order " + w.id)
+			r.problem("went backwards: a node that has reached " + w.seen + " does not know order " + w.id)
 			return nil
 		}
 		select { // that node is away or behind
@@ -219,7 +224,7 @@ const handOverWithin = 60 * time.Second
 // that is cut off does it when it hears of the order; what yields there meanwhile
 // may have moved to another store, or come to nothing.
 func (r *Run) collect(ctx context.Context, w *web) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+handOverWithin, fmt.Errorf("order %s was never handed over", w.id))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.plan.duration+handOverWithin, fmt.Errorf("%w: order %s was never handed over", errOdd, w.id))
 	defer cancel()
 	visited := map[string]string{} // line -> where a clerk has handed it over
 	for {

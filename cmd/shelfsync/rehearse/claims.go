@@ -88,7 +88,7 @@ func (a *auditor) orders() map[string]*order {
 			o.confirmed = allowed
 		case "release":
 			o.released = allowed
-		case "pick":
+		case "pick", "sale":
 			o.picked++
 		}
 	}

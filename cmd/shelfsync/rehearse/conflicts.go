@@ -55,8 +55,10 @@ func (a *auditor) conflicts(ctx context.Context) (err error) {
 		return err
 	}
 	v := &a.report.Reservations
+	a.accounts = a.newAccounts()
 	book := a.newBook()
 	book.walk(a.journal)
+	a.accounts.unheard()
 	for i := range a.settled {
 		c := &a.settled[i]
 		switch c.Remedy {

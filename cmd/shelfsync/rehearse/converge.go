@@ -20,11 +20,37 @@ func (r *Run) converge(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	if err := r.caughtUp(ctx); err != nil {
+	if err := r.evening(ctx); err != nil {
 		r.report.fail("not converged: " + err.Error())
 	}
 	r.report.Convergence.Seconds = seconds(time.Since(began))
 	return nil
+}
+
+// eveningRounds bounds how often stores are asked for tasks once nobody trades:
+// a recount may be asked for by what was still on its way, and by nothing else.
+const eveningRounds = 5
+
+// evening lets all that is on its way arrive, and stores do what is asked of
+// them, until nothing is.
+func (r *Run) evening(ctx context.Context) error {
+	for range eveningRounds {
+		if err := r.caughtUp(ctx); err != nil {
+			return err
+		}
+		asked := 0
+		for _, location := range r.day.Locations {
+			n, err := r.tidies(ctx, location)
+			if err != nil {
+				return err
+			}
+			asked += n
+		}
+		if asked == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("stores still have tasks after %d rounds", eveningRounds)
 }
 
 // caughtUp waits until every store is linked, has nothing unsent and stands on
@@ -119,11 +145,21 @@ func (r *Run) compare(ctx context.Context, location string, s *store) (differs s
 		}
 		for i, have := range answer.Data {
 			want := slice[i]
-			if have.Item != want.Item || have.Sellable != want.Sellable || have.Reserved != want.Reserved || have.Damaged != want.Damaged || have.ReturnPending != want.ReturnPending {
-				return fmt.Sprintf("%s of %s: store says sellable %s, reserved %s, hub says sellable %s, reserved %s", want.Item, location,
-					have.Sellable, have.Reserved, want.Sellable, want.Reserved), levels, nil
+			if have.Item != want.Item || storeWords(&have) != hubWords(&want) {
+				return fmt.Sprintf("%s of %s: store says %s, hub says %s", want.Item, location, storeWords(&have), hubWords(&want)), levels, nil
 			}
 		}
 	}
 	return "", levels, nil
+}
+
+// levelWords are the parts of a level in the order of its fields.
+const levelWords = "sellable %s, damaged %s, return_pending %s, in_transit %s, reserved %s, staged %s"
+
+func storeWords(l *api.StoreItem) string {
+	return fmt.Sprintf(levelWords, l.Sellable, l.Damaged, l.ReturnPending, l.InTransit, l.Reserved, l.Staged)
+}
+
+func hubWords(l *api.Level) string {
+	return fmt.Sprintf(levelWords, l.Sellable, l.Damaged, l.ReturnPending, l.InTransit, l.Reserved, l.Staged)
 }

@@ -20,6 +20,8 @@ type plan struct {
 	contested map[string]bool // reservation ids of the contests' orders
 	planned   [kinds]int
 	observed  [kinds]atomic.Int64
+	trips     bool                 // transfers are made
+	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
 }
 
@@ -79,7 +81,8 @@ func (p *plan) add(kind kind, at ...float64) {
 
 // planFor draws a plan. With none, the day is played in peace.
 func planFor(r *Run) (*plan, error) {
-	p := &plan{duration: 8 * time.Second, required: func(*Report) string { return "" }}
+	p := &plan{duration: 8 * time.Second}
+	p.required = p.unseen
 	random := rand.New(rand.NewPCG(r.options.Seed, 0x5e1f))
 	cluster := r.options.Hubs > 1
 	stores := len(r.day.Locations)
@@ -130,6 +133,9 @@ func (p *plan) vacuous(report *Report, cluster bool) string {
 	}
 	if p.noisy && min(f.BadFrames, f.FramesDuplicated, f.FramesDelayed, f.FramesReordered) == 0 {
 		return fmt.Sprintf("of frames, %d ended their connection garbled, %d came twice, %d late, %d out of order", f.BadFrames, f.FramesDuplicated, f.FramesDelayed, f.FramesReordered)
+	}
+	if missing := p.unseen(report); missing != "" {
+		return missing
 	}
 	if cluster && report.Data.Baskets >= conflictsFrom && report.Reservations.Conflicts == 0 {
 		return "no conflict happened"

@@ -62,6 +62,10 @@ func (r *Run) told(ctx context.Context, n *node) (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = pages(ctx, r.client, n.one("/v1/transfers"), url.Values{}, func(t api.Transfer) { add("transfers", t) })
+	if err != nil {
+		return nil, err
+	}
 	conflicts, err := r.listConflicts(ctx, n)
 	for _, c := range conflicts {
 		add("conflicts", c)

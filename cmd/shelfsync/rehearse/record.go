@@ -11,7 +11,7 @@ import (
 
 // Answer is one answer that a till, a clerk or a channel received.
 type Answer struct {
-	Kind      string    `json:"kind"` // sale, return, exchange, damage, adjustment, stage, pick, reserve, confirm, release, opening
+	Kind      string    `json:"kind"` // what was asked: sale, return, dispatch, count, stage, reserve, opening…
 	Location  string    `json:"location,omitempty"`
 	Till      string    `json:"till,omitempty"`
 	Receipt   string    `json:"receipt,omitempty"`
@@ -21,7 +21,11 @@ type Answer struct {
 	State     string    `json:"state,omitempty"` // of the reservation
 	Position  string    `json:"position,omitempty"`
 	Lines     []Line    `json:"lines,omitempty"`
-	Claims    []Claim   `json:"claims,omitempty"` // of the reservation
+	Reverses  string    `json:"reverses,omitempty"` // the operation that this one undoes
+	After     string    `json:"after,omitempty"`    // of a count: the operation after which it was counted
+	Again     int       `json:"again,omitempty"`    // of a count: lines that the store has to count again
+	Task      string    `json:"task,omitempty"`     // the kind of the task that is done
+	Claims    []Claim   `json:"claims,omitempty"`   // of the reservation
 	At        time.Time `json:"at"`
 	Took      float64   `json:"took_ms"`
 	Cut       bool      `json:"cut,omitempty"` // the store was cut off when it was answered
@@ -31,7 +35,12 @@ type Answer struct {
 type Line struct {
 	Kind        string `json:"kind"`
 	Item        string `json:"item"`
-	Thousandths int64  `json:"thousandths"`
+	Thousandths int64  `json:"thousandths"`         // adjust, count: below zero where goods are missing
+	Account     string `json:"account,omitempty"`   // the side of the movement that the store chose
+	Of          string `json:"of,omitempty"`        // the transfer, or the task
+	Other       string `json:"other,omitempty"`     // the location at the other end of a transfer
+	Counted     int64  `json:"counted,omitempty"`   // count: what was there, in thousandths
+	Confirmed   bool   `json:"confirmed,omitempty"` // count: somebody looked
 }
 
 // Claim is one line of an answered reservation.

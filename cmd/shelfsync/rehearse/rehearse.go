@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type Run struct {
 	clock      clock
 	beside     func(do func(context.Context) error) // while the day is played
 	played     atomic.Int64
+	errands    []errand
+	tries      atomic.Int64 // of clerks at their tasks
+	problems   sync.Mutex   // guards report.Failures while the day is played
 	total      int
 	began      time.Time
 	kills      []time.Time // of leaders
@@ -92,6 +96,13 @@ func rehearse(ctx context.Context, options Options, planned planner) (*Report, e
 	}
 	r.report.Seconds = seconds(time.Since(r.began))
 	return &r.report, nil
+}
+
+// problem is a failure that is seen while the day is played.
+func (r *Run) problem(sentence string) {
+	r.problems.Lock()
+	defer r.problems.Unlock()
+	r.report.fail(sentence)
 }
 
 // ended names programs that went away although nobody ended them: outside of a
@@ -135,6 +146,7 @@ func (r *Run) read(context.Context) (err error) {
 	if r.options.OnlineShare > 0 {
 		r.split()
 	}
+	r.planErrands()
 	r.total = len(r.stores) + len(r.online)
 	return nil
 }
@@ -266,7 +278,7 @@ func (r *Run) open(ctx context.Context, location string, levels map[string]int64
 		for _, code := range slice {
 			q := levels[code]
 			document.Lines = append(document.Lines, api.MovementLine{Movement: "adjust", Item: code, Quantity: api.Of(stock.Quantity(q)), Reason: "opening"})
-			answer.Lines = append(answer.Lines, Line{"adjust", code, q})
+			answer.Lines = append(answer.Lines, Line{Kind: "adjust", Item: code, Thousandths: q, Account: "sellable"})
 		}
 		reply, err := r.client.post(ctx, r.hub(0, "/v1/movements"), "", document)
 		if err != nil {

@@ -8,6 +8,8 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	in_hub         of those, how many the hub's journal applied
 //	lost           acknowledged, but not in the hub, or with other lines
 //	doubled        applied more than once, or a receipt applied under two ids
+//	goods          acknowledged operations that are neither sales nor returns: goods
+//	               in, transfers, counts, inspections, claims not found, tasks done
 //	accepted       orders of which something was promised; short: nothing was
 //	fulfilled      orders that are over and of which something was handed over
 //	leaked         claims still open in the hub without an open order behind them
@@ -17,6 +19,18 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	conflicts      claims the hub let yield by rule, each explained; moved: of
 //	               those, the ones that found another place; late_picks: goods
 //	               that left for a claim that was over already
+//	transfers      sent: dispatches; arrived: lines, of which ahead_of_papers came
+//	               before the hub knew the dispatch, elsewhere not where they were
+//	               sent, home where they came from; over: lines that brought more
+//	               than was sent; duplicates: lines of a transfer that was over;
+//	               short_units: sent, and closed without having arrived; open: under
+//	               way at the end
+//	counts         booked: lines whose variance moved goods or was exact; again:
+//	               lines that moved nothing and were asked for anew, by the hub or
+//	               (again_at_store) by the store itself
+//	backroom       lines inspected, operations undone, claims set aside, put back on
+//	               the shelf, not found, or set aside too late; tasks that stores
+//	               have not done at the end
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
 //	               led and that another node followed
@@ -41,6 +55,7 @@ type Report struct {
 	Sales        Kept `json:"sales"`
 	Lines        Kept `json:"lines"`
 	Returns      Kept `json:"returns"`
+	Goods        Kept `json:"goods"`
 	Reservations struct {
 		Requested int `json:"requested"`
 		Accepted  int `json:"accepted"`
@@ -52,6 +67,36 @@ type Report struct {
 		LatePicks int `json:"late_picks"`
 		Leaked    int `json:"leaked"`
 	} `json:"reservations"`
+	Transfers struct {
+		Sent          int     `json:"sent"`
+		Arrived       int     `json:"arrived"`
+		AheadOfPapers int     `json:"ahead_of_papers"`
+		Elsewhere     int     `json:"elsewhere"`
+		Home          int     `json:"home"`
+		Over          int     `json:"over"`
+		Duplicates    int     `json:"duplicates"`
+		ClosedByStore int     `json:"closed_by_store"`
+		ClosedByHub   int     `json:"closed_by_hub"`
+		ShortUnits    float64 `json:"short_units"`
+		Open          int     `json:"open"`
+	} `json:"transfers"`
+	Counts struct {
+		Booked       int     `json:"booked"`
+		Exact        int     `json:"exact"`
+		FoundUnits   float64 `json:"found_units"`
+		MissedUnits  float64 `json:"missed_units"`
+		AgainAtStore int     `json:"again_at_store"`
+		Again        int     `json:"again"`
+	} `json:"counts"`
+	Backroom struct {
+		Inspected int `json:"inspected"`
+		Undone    int `json:"undone"`
+		SetAside  int `json:"set_aside"`
+		PutBack   int `json:"put_back"`
+		NotFound  int `json:"not_found"`
+		TooLate   int `json:"too_late"`
+		TasksOpen int `json:"tasks_open"`
+	} `json:"backroom"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
@@ -96,6 +141,8 @@ type Kept struct {
 	Lost         int `json:"lost"`
 	Doubled      int `json:"doubled"`
 }
+
+func (k Kept) wrong() int { return k.Lost + k.Doubled }
 
 // maxFailures bounds the failures that a report spells out.
 const maxFailures = 50

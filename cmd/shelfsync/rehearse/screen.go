@@ -54,9 +54,17 @@ func (r *Report) Table(out io.Writer) {
 	row("sales", r.Sales)
 	row("lines", r.Lines)
 	row("returns", r.Returns)
+	row("goods", r.Goods)
 	v := r.Reservations
 	fmt.Fprintf(out, "\n  reservations  %d asked, %d accepted, %d short, %d fulfilled, %d expired, %d conflicts, %d moved, %d picked late, %d leaked\n",
 		v.Requested, v.Accepted, v.Short, v.Fulfilled, v.Expired, v.Conflicts, v.Moved, v.LatePicks, v.Leaked)
+	t, c, b := &r.Transfers, &r.Counts, &r.Backroom
+	fmt.Fprintf(out, "  transfers     %d sent, %d lines arrived (%d ahead of papers, %d elsewhere, %d home, %d over, %d twice), closed: %d by stores, %d by the hub, %d open\n",
+		t.Sent, t.Arrived, t.AheadOfPapers, t.Elsewhere, t.Home, t.Over, t.Duplicates, t.ClosedByStore, t.ClosedByHub, t.Open)
+	fmt.Fprintf(out, "  counts        %d booked, %d of them exact; %g units found, %g missed; counted again: %d by the store itself, %d by the hub\n",
+		c.Booked, c.Exact, c.FoundUnits, c.MissedUnits, c.AgainAtStore, c.Again)
+	fmt.Fprintf(out, "  backroom      %d lines inspected, %d slips undone, %d claims set aside, %d too late, %d not found, %d put back\n",
+		b.Inspected, b.Undone, b.SetAside, b.TooLate, b.NotFound, b.PutBack)
 	fmt.Fprintf(out, "  at the end    %g units oversold, %d levels below zero\n", r.OversoldUnits, r.NegativeLevels)
 	f := r.Faults
 	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills)
@@ -67,8 +75,8 @@ func (r *Report) Table(out io.Writer) {
 	if len(r.ResumedMS) > 0 {
 		fmt.Fprintf(out, "                writes resumed %.0f ms after a leader was killed (median of %d, most %.0f)\n", percentile(r.ResumedMS, 50), len(r.ResumedMS), percentile(r.ResumedMS, 100))
 	}
-	c := r.Convergence
-	fmt.Fprintf(out, "  convergence   %.1f s; hub hashes equal %t, agents equal hub %t, movements sum to zero %t\n", c.Seconds, c.HubHashesEqual, c.AgentsEqualHub, c.MovementsSumToZero)
+	together := r.Convergence
+	fmt.Fprintf(out, "  convergence   %.1f s; hub hashes equal %t, agents equal hub %t, movements sum to zero %t\n", together.Seconds, together.HubHashesEqual, together.AgentsEqualHub, together.MovementsSumToZero)
 	if h := r.Linearizability; h != nil {
 		fmt.Fprintf(out, "  hot items     %d calls on %d items, %d with a known outcome, linearizable %t\n", h.Operations, h.Items, h.Known, h.OK)
 	}

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,7 +23,10 @@ func (r *Run) play(ctx context.Context) error {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			if err := do(ctx); err != nil {
+			switch err := do(ctx); {
+			case errors.Is(err, errOdd):
+				r.problem(err.Error())
+			case err != nil:
 				cancel(err)
 			}
 		}()
@@ -36,6 +40,17 @@ func (r *Run) play(ctx context.Context) error {
 	}
 	for _, c := range r.plan.cuts {
 		r.beside(func(ctx context.Context) error { return r.cutting(ctx, c) })
+	}
+	for _, e := range r.errands {
+		r.beside(func(ctx context.Context) error {
+			if !r.wait(ctx, e.at) {
+				return nil
+			}
+			return e.do(ctx)
+		})
+	}
+	for _, location := range r.day.Locations {
+		r.beside(func(ctx context.Context) error { return r.clerk(ctx, location) })
 	}
 	if r.hot != nil {
 		r.beside(r.hotItems)
@@ -150,11 +165,14 @@ func (r *Run) noteOperation(answer Answer, reply reply, at *store) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// chosen is the account that a till means where its call says none.
+var chosen = map[string]string{"return": "return_pending", "adjust": "sellable"}
+
 // call says what a till sends for a basket, and what the journal should say of it.
 func call(b *day.Basket) (path string, body any, answer Answer) {
 	answer = Answer{Kind: b.Kind.String(), Location: b.Location, Till: b.Till, Receipt: b.Receipt}
 	note := func(kind, item string, q int64) {
-		answer.Lines = append(answer.Lines, Line{kind, item, q})
+		answer.Lines = append(answer.Lines, Line{Kind: kind, Item: item, Thousandths: q, Account: chosen[kind]})
 	}
 	switch b.Kind {
 	case day.Return:
