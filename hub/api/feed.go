@@ -117,11 +117,9 @@ func (r routes) startFeed(ctx context.Context, reader *feedReader, after string)
 		reader.incarnation = incarnation // the first page finds that it is another
 		return nil
 	}
-	if state, err = r.reach(ctx, index); err != nil {
-		return err
-	}
 	reader.after = index
-	return nil
+	_, err = r.reach(ctx, index)
+	return err
 }
 
 const forgotten = "reservations or conflicts that ended after the position are forgotten"
