@@ -90,7 +90,7 @@ var sessions = []attack{
 	{name: "a quantity at the end of numbers", target: onSync, expects: "ack", leaves: 1, run: acknowledged(adjustment(math.MaxInt64 / 1000))},
 	{name: "a program named as a script", target: onSync, expects: "welcome, and the page is safe", run: script},
 	{name: "a backlog at the end of numbers", target: onSync, expects: "welcome, and numbers stay positive", run: boast},
-	{name: "25 epochs in a day", target: onSync, expects: "24 taken, then bye forked", leaves: 25, run: epochs},
+	{name: "25 epochs in a day", target: onSync, expects: "24 taken, then bye epochs", leaves: 25, run: epochs},
 }
 
 // inTheNameOfTheVictim knows all that the hub shows of an agent, but not which
