@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -46,7 +47,7 @@ func (w *world) sendHere(t *rapid.T, codes []string) {
 
 // closeSome closes what the store sees, from either end.
 func (w *world) closeSome(t *rapid.T) {
-	open := w.agent.View().Transfers()
+	open := w.agent.Transfers() // also what the hub has not told of yet
 	if len(open) == 0 {
 		return
 	}
@@ -58,4 +59,27 @@ func (w *world) closeSome(t *rapid.T) {
 	r := w.request()
 	r.Close = id
 	w.must(w.record(r).Err)
+}
+
+// TestADispatchIsClosedBeforeTheHubHasIt: what the store shows as under way can be
+// given up at once, and is no dispatch that can be undone any more.
+func TestADispatchIsClosedBeforeTheHubHasIt(t *testing.T) {
+	w := shop(t)
+	w.must(w.record(w.request(stock.Line{Kind: stock.Dispatch, Scanned: "tea", Quantity: stock.Unit, Account: stock.Sellable, Location: elsewhere})).Err)
+	id := w.last()
+	if open := w.agent.Transfers(); len(open) != 1 || open[0].ID != id {
+		t.Fatalf("under way are %v", open)
+	}
+	closing := func() *agent.Request {
+		r := w.request()
+		r.Close = id
+		return r
+	}
+	w.must(w.record(closing()).Err)
+	if open := w.agent.Transfers(); len(open) != 0 {
+		t.Errorf("still under way are %v", open)
+	}
+	w.refused(closing(), agent.ErrNoTransfer)
+	w.refused(w.undoing(id), agent.ErrArrived)
+	w.meet()
 }

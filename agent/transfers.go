@@ -13,24 +13,25 @@ type sent []dispatched
 
 type dispatched struct {
 	sequence uint64
-	id       string
-	undone   uint64 // sequence of what undoes it; 0: nothing
+	id       string // of the transfer: on its slip
+	as       string // of the operation, which a fork may have made another
+	over     bool // undone, or closed, by what is pending as well
 	lines    []stock.StoreTransfer
 }
 
 // wrote takes an operation that is pending.
 func (s *sent) wrote(here string, id stock.OperationID, op *stock.Operation) {
 	if op.Reverses != "" {
-		for i := range *s {
-			if (*s)[i].id == op.Reverses {
-				(*s)[i].undone = id.Sequence
-			}
-		}
+		s.end(op.Reverses)
 		return
 	}
-	d := dispatched{sequence: id.Sequence, id: op.Was}
+	if len(op.Lines) > 0 && op.Lines[0].Kind == stock.CloseTransfer {
+		s.end(op.Lines[0].Of)
+		return
+	}
+	d := dispatched{sequence: id.Sequence, id: op.Was, as: id.String()}
 	if d.id == "" {
-		d.id = id.String()
+		d.id = d.as
 	}
 	for i := range op.Lines {
 		if op.Lines[i].Kind == stock.Dispatch && op.Lines[i].Item != "" {
@@ -40,6 +41,24 @@ func (s *sent) wrote(here string, id stock.OperationID, op *stock.Operation) {
 	if len(d.lines) > 0 {
 		*s = append(*s, d)
 	}
+}
+
+func (s *sent) end(id string) {
+	for i := range *s {
+		if (*s)[i].id == id || (*s)[i].as == id {
+			(*s)[i].over = true
+		}
+	}
+}
+
+// find is a dispatch that only the store knows of; nil: none of that name.
+func (s sent) find(id string) *dispatched {
+	for i := range s {
+		if s[i].id == id {
+			return &s[i]
+		}
+	}
+	return nil
 }
 
 func (d *dispatched) add(here string, line *stock.Line) {
@@ -67,7 +86,7 @@ func (s *sent) settled(through uint64) {
 func (a *Agent) Transfers() []stock.StoreTransfer {
 	lines := a.view.Transfers()
 	for _, d := range a.sent {
-		if d.undone > 0 || len(a.view.Transfer(d.id)) > 0 {
+		if d.over || len(a.view.Transfer(d.id)) > 0 {
 			continue
 		}
 		for _, line := range d.lines {

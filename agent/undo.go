@@ -68,6 +68,9 @@ func (a *Agent) arrivedOf(id stock.OperationID, undone *stock.Operation, sent st
 	if name == "" {
 		name = id.String()
 	}
+	if d := a.sent.find(name); d != nil && d.over {
+		return true
+	}
 	lines := a.view.Transfer(name)
 	for _, line := range lines {
 		sent -= line.Quantity
@@ -79,7 +82,7 @@ func (a *Agent) arrivedOf(id stock.OperationID, undone *stock.Operation, sent st
 
 // resolveClose ends a transfer that the store knows of.
 func (a *Agent) resolveClose(id string, op *stock.Operation) error {
-	if len(a.view.Transfer(id)) == 0 {
+	if d := a.sent.find(id); len(a.view.Transfer(id)) == 0 && (d == nil || d.over) {
 		return ErrNoTransfer
 	}
 	line := stock.Line{Kind: stock.CloseTransfer, Of: id}

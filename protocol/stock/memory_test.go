@@ -15,7 +15,10 @@ import (
 // the heap at the end. The figures are in DESIGN.md.
 func TestMemoryIsBounded(t *testing.T) {
 	if os.Getenv("SHELFSYNC_DEEP") == "" {
-		t.Skip("SHELFSYNC_DEEP is not set: ten million reservations take some minutes")
+		t.Skip("ten million reservations take minutes: set SHELFSYNC_DEEP=1 (make test-deep)")
+	}
+	if racing {
+		t.Skip("one goroutine, and ten times the memory: make test-deep runs it without the race detector")
 	}
 	m := &crowd{t: t, state: stock.NewState()}
 	m.stock(100, 10_000)

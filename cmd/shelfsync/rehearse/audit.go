@@ -30,7 +30,7 @@ func (r *Run) audit(ctx context.Context) error {
 	}
 	a.index()
 	a.operations()
-	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.claims} {
+	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.claims, a.past} {
 		if err := step(ctx); err != nil {
 			return err
 		}

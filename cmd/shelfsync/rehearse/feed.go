@@ -18,7 +18,9 @@ import (
 type feed struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	pages  []arrived // by position
+	pages  []arrived      // by position
+	said   []api.FeedLine // some of the levels it told, with where
+	levels int
 }
 
 type arrived struct {
@@ -69,6 +71,10 @@ func (f *feed) read(ctx context.Context, address, after string) string {
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), `{"kind":"level"`) {
+			f.hear(lines.Bytes())
+			continue
+		}
 		if !strings.HasPrefix(lines.Text(), `{"kind":"through"`) {
 			continue
 		}
@@ -80,6 +86,17 @@ func (f *feed) read(ctx context.Context, address, after string) string {
 		f.pages = append(f.pages, arrived{indexOf(line.Position), time.Now()})
 	}
 	return after
+}
+
+// heardEvery is of how many levels one is kept, to be asked of the past.
+const heardEvery = 97
+
+// hear keeps some of what is said of levels.
+func (f *feed) hear(text []byte) {
+	var line api.FeedLine
+	if f.levels++; f.levels%heardEvery == 0 && json.Unmarshal(text, &line) == nil {
+		f.said = append(f.said, line)
+	}
 }
 
 func indexOf(position string) uint64 {

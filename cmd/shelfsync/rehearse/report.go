@@ -118,6 +118,10 @@ type Report struct {
 		AgentsEqualHub     bool    `json:"agents_equal_hub"`
 		MovementsSumToZero bool    `json:"movements_sum_to_zero"`
 	} `json:"convergence"`
+	Past struct {
+		Explained int `json:"explained"`  // levels that every node took apart
+		SaidAgain int `json:"said_again"` // words of the feed that every node said of their position
+	} `json:"past"`
 	LatencyMS struct {
 		SaleP50        float64 `json:"sale_p50"`
 		SaleP99        float64 `json:"sale_p99"`
