@@ -38,7 +38,7 @@ func (t *till) routeTasks(s *serve.Server) {
 	serve.Handle(s, serve.Route{Method: http.MethodGet, Path: "/v1/tasks", Summary: "What the store should do",
 		Detail: "Recounts and goods to put back, until the store says done; then confirmed claims, until they are set aside.", Tag: "tasks",
 		Problems: []api.Code{api.CodeUnavailable}}, t.tasks)
-	done := posting("/v1/tasks/{id}/done", "Say that a task is done", "Goods do not move by it: what a recount finds is an adjustment.", api.CodeNotFound)
+	done := posting("/v1/tasks/{id}/done", "Say that a task is done", "Goods do not move by it: what a recount finds is a count.", api.CodeNotFound)
 	done.Tag = "tasks"
 	serve.Handle(s, done, t.done)
 }

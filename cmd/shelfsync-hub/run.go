@@ -22,6 +22,7 @@ import (
 	"github.com/shelfsync/shelfsync/hub/journal"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/api"
+	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/serve"
 )
 
@@ -194,6 +195,16 @@ func measure(metrics *serve.Metrics, node *hub.Server) {
 	gauge("items", "Items in the catalogue.", func() float64 { return float64(node.Board().State().Sizes().Items) })
 	gauge("locations", "Locations known.", func() float64 { return float64(node.Board().State().Sizes().Locations) })
 	gauge("reservations", "Reservations remembered.", func() float64 { return float64(node.Board().State().Sizes().Reservations) })
-	gauge("exceptions", "What waits for a person.", func() float64 { return float64(node.Board().State().Sizes().Exceptions) })
+	for _, code := range stock.ExceptionCodes() {
+		metrics.GaugeOf("exceptions", "What waits for a person, by kind.", "kind", code.String(), func() float64 { return float64(node.Board().State().OpenExceptions(code)) })
+	}
+	total := func(name, help string, read func(t stock.Totals) float64) {
+		metrics.Total(name, help, func() float64 { return read(node.Board().State().Totals()) })
+	}
+	total("conflicts_total", "Claims that gave way since the log began.", func(t stock.Totals) float64 { return float64(t.Conflicts) })
+	total("late_picks_total", "Goods that left for a claim that had ended.", func(t stock.Totals) float64 { return float64(t.LatePicks) })
+	total("picked_twice_total", "Goods that left again for a claim that was fulfilled.", func(t stock.Totals) float64 { return float64(t.PickedTwice) })
+	total("oversold_units_total", "Units of confirmed and staged claims that ended short.", func(t stock.Totals) float64 { return float64(t.Oversold) / float64(stock.Unit) })
+	total("lost_cart_units_total", "Units of held claims that ended short.", func(t stock.Totals) float64 { return float64(t.LostCarts) / float64(stock.Unit) })
 	gauge("journal_index", "Log index of the last journalled entry.", func() float64 { return float64(node.Journal().Last()) })
 }

@@ -229,6 +229,13 @@ func TestADocumentTakesEffectOnce(t *testing.T) {
 		if !slices.Equal(levels, []string{"A8", "B5"}) || !slices.Equal(sizes, []int{1, 1}) {
 			c.t.Errorf("levels %v in pages of %v", levels, sizes)
 		}
+		c.post(201, "/v1/movements", `{"document":"back","location":"DC","lines":[{"movement":"return","item":"B","quantity":2,"account":"return_pending","reason":"unwanted"},{"movement":"inspect","item":"B","quantity":1,"account":"scrap"}]}`)
+		c.post(422, "/v1/movements", `{"document":"bad","location":"DC","lines":[{"movement":"inspect","item":"B","quantity":1}]}`)
+		for _, row := range c.get("/v1/levels?location=DC").list("data") {
+			if row["item"] == "B" && (quantity(c.t, row, "return_pending") != "1" || quantity(c.t, row, "sellable") != "5") {
+				c.t.Errorf("inspected %v", row)
+			}
+		}
 		waiting := c.get("/v1/exceptions").list("data")
 		if len(waiting) != 1 || waiting[0]["kind"] != "parked" || waiting[0]["item"] != "unknown" || waiting[0]["document"] != "GRN-1" || waiting[0]["location"] != "DC" {
 			c.t.Errorf("exceptions %v", waiting)

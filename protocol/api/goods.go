@@ -102,10 +102,10 @@ type Movements struct {
 
 // MovementLine is one movement of one item.
 type MovementLine struct {
-	Movement   string   `json:"movement" enum:"sale,return,delivery,damage,repair,write_off,adjust,dispatch,arrive"`
+	Movement   string   `json:"movement" enum:"sale,return,inspect,delivery,damage,repair,write_off,adjust,dispatch,arrive"`
 	Item       string   `json:"item" example:"85123A"`
 	Quantity   Quantity `json:"quantity" doc:"Positive; for adjust its sign is its direction" example:"100"`
-	Account    string   `json:"account,omitempty" enum:"sellable,damaged,return_pending" doc:"Where a return goes, what an adjust corrects, what a transfer carries; absent: sellable"`
+	Account    string   `json:"account,omitempty" enum:"sellable,damaged,return_pending,scrap,supplier" doc:"Where a return goes, what an adjust corrects, what a transfer carries; absent: sellable. Where an inspect takes returned goods: required, not return_pending"`
 	Reason     string   `json:"reason,omitempty" doc:"Required but for sale, delivery, dispatch and arrive; opening balances: opening" example:"opening"`
 	ApprovedBy string   `json:"approved_by,omitempty"`
 	Of         string   `json:"of,omitempty" doc:"The sale of a return, the purchase order of a delivery, the transfer of an arrive"`
@@ -126,6 +126,7 @@ func (m Movements) Dispatches() bool {
 type hubMovement struct {
 	signed, reasoned bool
 	transfers, named bool // needs the other location; needs the transfer
+	chosen           bool // needs its account
 	accounts         []string
 }
 
@@ -133,6 +134,7 @@ var hubMovements = map[string]hubMovement{
 	"sale":      {},
 	"delivery":  {},
 	"return":    {reasoned: true, accounts: []string{"sellable", "return_pending"}},
+	"inspect":   {chosen: true, accounts: []string{"sellable", "damaged", "scrap", "supplier"}},
 	"damage":    {reasoned: true},
 	"repair":    {reasoned: true},
 	"write_off": {reasoned: true},
@@ -159,7 +161,7 @@ func (f *faults) movement(i int, l MovementLine) {
 	f.optional(f.name, at("lines", i, "approved_by"), l.ApprovedBy)
 	rule, known := hubMovements[l.Movement]
 	if !known {
-		f.oneOf(at("lines", i, "movement"), l.Movement, "sale", "return", "delivery", "damage", "repair", "write_off", "adjust", "dispatch", "arrive")
+		f.oneOf(at("lines", i, "movement"), l.Movement, "sale", "return", "inspect", "delivery", "damage", "repair", "write_off", "adjust", "dispatch", "arrive")
 	}
 	f.legs(i, l, rule)
 	if rule.signed || !known {
@@ -171,7 +173,7 @@ func (f *faults) movement(i int, l MovementLine) {
 		f.name(at("lines", i, "reason"), l.Reason)
 	}
 	switch {
-	case !known || l.Account == "":
+	case !known || l.Account == "" && !rule.chosen:
 	case rule.accounts == nil:
 		f.add(at("lines", i, "account"), "is not chosen by a "+l.Movement)
 	default:

@@ -102,7 +102,7 @@ func (s *State) endException(number uint32, last Care) {
 	s.care(number, e, last)
 	*s.ended.edit(s.generation, s.nextEnded, s.index) = number
 	s.nextEnded++
-	s.openExceptions--
+	s.openExceptions[e.Code]--
 	if s.nextEnded-s.oldestEnded > maxEnded {
 		s.forgetEnded()
 	}

@@ -164,17 +164,17 @@ func transferFault(t *Transfer, what string) error {
 // checkExceptions: those that are open are counted, those that ended are listed,
 // and a level tells of its own.
 func (s *State) checkExceptions() error {
-	open := 0
+	var open [outcomeCodes]int
 	for no, at := range s.exceptions.since(0) {
 		e := *at
 		if e.Open() {
-			open++
+			open[e.Code]++
 		} else if n, ok := s.ended.get(e.slot - 1); !ok || n != no {
 			return errors.New("exception " + strconv.Itoa(int(no)) + " ended and is not among those that did")
 		}
 	}
 	if open != s.openExceptions {
-		return errors.New(strconv.Itoa(open) + " exceptions are open, " + strconv.Itoa(s.openExceptions) + " are counted")
+		return errors.New("the exceptions that are open are not those that are counted")
 	}
 	for l := range s.Locations() {
 		below := 0

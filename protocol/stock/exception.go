@@ -45,7 +45,7 @@ func (s *State) except(e Exception) (number uint32) {
 	number = s.nextException
 	*s.exceptions.edit(s.generation, number, s.index) = &e
 	s.nextException++
-	s.openExceptions++
+	s.openExceptions[e.Code]++
 	s.note(uint64(e.Code), uint64(e.Line.Quantity))
 	return number
 }
@@ -88,4 +88,9 @@ func (s *State) endAged(c *Claim) {
 		s.overException(c.aged - 1)
 		c.aged = 0
 	}
+}
+
+// ExceptionCodes are the codes of what waits for a person.
+func ExceptionCodes() []OutcomeCode {
+	return []OutcomeCode{Parked, Quarantined, SetAsideMissing, AgedClaim, DuplicateArrival, AgedTransfer, Fork, NegativeStock, DuplicateReceipt}
 }

@@ -210,12 +210,12 @@ func (b *Loader) exception(row ExceptionRow) error {
 	s := &b.state
 	e := row.Exception
 	e.slot = row.Slot
-	if row.No >= s.nextException || e.Open() != (row.Slot == 0) || row.Slot > 0 && (row.Slot <= s.oldestEnded || row.Slot > s.nextEnded) {
+	if row.No >= s.nextException || e.Code >= outcomeCodes || e.Open() != (row.Slot == 0) || row.Slot > 0 && (row.Slot <= s.oldestEnded || row.Slot > s.nextEnded) {
 		return ErrImage
 	}
 	changed := e.Index
 	if e.Open() {
-		s.openExceptions++
+		s.openExceptions[e.Code]++
 	} else {
 		*s.ended.edit(0, row.Slot-1, 0) = row.No
 		changed = e.History[len(e.History)-1].Index

@@ -42,6 +42,7 @@ const (
 	DuplicateReceipt                        // exception only: a till's slip that has come before
 	Mapped                                  // a parked line has been applied
 	Admitted                                // a quarantined operation has been applied
+	outcomeCodes
 )
 
 var outcomeNames = []string{"", "parked", "quarantined", "service", "too_late", "late_pick", "picked_twice", "not_confirmed", "set_aside_missing", "aged_claim",

@@ -89,8 +89,8 @@ type State struct {
 
 	exceptions             pages[*Exception]
 	nextException          uint32
-	openExceptions         int
-	ended                  pages[uint32] // exceptions that ended, in that order
+	openExceptions         [outcomeCodes]int // by code
+	ended                  pages[uint32]     // exceptions that ended, in that order
 	oldestEnded, nextEnded uint32
 
 	conflicts                    pages[Conflict]
@@ -210,6 +210,16 @@ type Sizes struct{ Items, Locations, Reservations, Documents, Exceptions, Confli
 
 // Sizes counts what the state holds.
 func (s *State) Sizes() Sizes {
-	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, s.openExceptions, int(s.nextConflict - s.oldestConflict),
+	return Sizes{int(s.nextItem), int(s.nextLocation), s.reservationNo.size, s.documentNo.size, s.open(), int(s.nextConflict - s.oldestConflict),
 		s.transferNo.size}
+}
+
+// OpenExceptions counts those of one code that wait for a person.
+func (s *State) OpenExceptions(code OutcomeCode) int { return s.openExceptions[code] }
+
+func (s *State) open() (n int) {
+	for _, some := range s.openExceptions {
+		n += some
+	}
+	return n
 }

@@ -48,6 +48,11 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: m.prefix, Name: name, Help: help}, read))
 }
 
+// GaugeOf is a gauge of one kind of several, which a label names.
+func (m *Metrics) GaugeOf(name, help, label, kind string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: m.prefix, Name: name, Help: help, ConstLabels: prometheus.Labels{label: kind}}, read))
+}
+
 // Total is a counter that its source keeps itself.
 func (m *Metrics) Total(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: m.prefix, Name: name, Help: help}, read))
