@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/shelfsync/shelfsync/hub"
 	"github.com/shelfsync/shelfsync/protocol"
 	shapes "github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
@@ -198,7 +199,6 @@ type mapOutput struct {
 	}
 }
 
-// mapCode maps page by page: one command applies a bounded number of lines.
 func (r routes) mapCode(ctx context.Context, in *mapInput) (*mapOutput, error) {
 	_, e, err := r.about(ctx, in.ID)
 	if err != nil {
@@ -210,24 +210,19 @@ func (r routes) mapCode(ctx context.Context, in *mapInput) (*mapOutput, error) {
 	command := stock.Map{Code: e.Line.Code(), Item: in.Body.Item, Factor: max(in.Body.Factor, 1), By: in.Body.By}
 	out := &mapOutput{}
 	out.Body.Code, out.Body.Item = command.Code, command.Item
-	for {
-		page := command
-		result, index, err := r.do(ctx, &page)
-		if err != nil {
-			return nil, err
-		}
-		switch result.Code {
-		case stock.NotFound:
-			return nil, shapes.Invalid(shapes.FieldError{Path: "body.item", Message: "the catalogue has no item " + command.Item})
-		case stock.NotAllowed:
-			return nil, shapes.NewProblem(shapes.CodeNotAllowed, result.Text)
-		}
-		out.Body.Applied += result.Lines
-		out.Body.Position = positionAt(r.hub.Board().State().Incarnation(), index)
-		if command.From = result.Next; command.From == 0 {
-			return out, nil
-		}
+	result, index, err := hub.MapCode(ctx, r.hub, command)
+	switch {
+	case err != nil:
+		return nil, logProblem(err)
+	case result.Code == stock.NotFound:
+		return nil, shapes.Invalid(shapes.FieldError{Path: "body.item", Message: "the catalogue has no item " + command.Item})
+	case result.Code == stock.Invalid:
+		return nil, shapes.Invalid(shapes.FieldError{Path: "body.factor", Message: result.Text})
+	case result.Code == stock.NotAllowed:
+		return nil, shapes.NewProblem(shapes.CodeNotAllowed, result.Text)
 	}
+	out.Body.Applied, out.Body.Position = result.Lines, positionAt(r.hub.Board().State().Incarnation(), index)
+	return out, nil
 }
 
 type admitInput struct {

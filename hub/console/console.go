@@ -6,7 +6,8 @@
 //
 // Owner. A page holds no state: it is drawn from the board and the hub's peers.
 //
-// Flow. GET / -> state and peers -> template -> HTML.
+// Flow. GET / -> state and peers -> template -> HTML. GET /exceptions -> forms ->
+// POST -> a command of the log -> back to the page with what became of it.
 package console
 
 import (
@@ -40,12 +41,19 @@ type Hub interface {
 	TickAge() time.Duration
 	Ready() bool
 	Now() time.Time // wall clock
+	hub.Doer
 }
+
+// pages draws from a hub.
+type pages struct{ hub Hub }
 
 // Register adds the pages to a server.
 func Register(s *serve.Server, h Hub) {
 	s.Page("GET /status.css", http.HandlerFunc(style))
-	s.Page("GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { status(w, r, h) }))
+	p := pages{h}
+	s.Page("GET /{$}", http.HandlerFunc(p.status))
+	s.Page("GET /exceptions", http.HandlerFunc(p.exceptions))
+	s.Page("POST /exceptions/{id}/{action}", http.HandlerFunc(p.looksAfter))
 }
 
 // style is a file of its own: the pages' content policy allows no inline style.
@@ -118,7 +126,8 @@ const maxRows = 500
 // maxShown bounds the exceptions on the page.
 const maxShown = 50
 
-func status(w http.ResponseWriter, r *http.Request, h Hub) {
+func (of pages) status(w http.ResponseWriter, r *http.Request) {
+	h := of.hub
 	state, log := h.Board().State(), h.Status()
 	p := page{Node: log.ID, Address: log.Address, Role: log.Role, Totals: state.Totals(), Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
 		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -39,8 +40,15 @@ func newCentral(commands ...stock.Command) *central {
 }
 
 func (c *central) apply(commands ...stock.Command) {
-	c.state.Apply(c.state.Index()+1, &stock.Entry{Commands: commands})
+	_, _, _ = c.Do(context.Background(), commands...)
+}
+
+// Do applies commands as one entry.
+func (c *central) Do(_ context.Context, commands ...stock.Command) ([]stock.Result, uint64, error) {
+	index := c.state.Index() + 1
+	results := c.state.Apply(index, &stock.Entry{Commands: commands})
 	c.board.Post(c.state.Freeze())
+	return results, index, nil
 }
 
 func (c *central) Board() *hub.Board { return c.board }
@@ -57,10 +65,14 @@ func (c *central) Now() time.Time         { return time.Date(2026, 11, 24, 9, 30
 
 func (c *central) get(t *testing.T, path string) *httptest.ResponseRecorder {
 	t.Helper()
+	return c.ask(httptest.NewRequest("GET", "http://localhost"+path, nil))
+}
+
+func (c *central) ask(r *http.Request) *httptest.ResponseRecorder {
 	s := serve.New(serve.Config{Title: "hub", Version: api.Version{Program: "hub"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: serve.NewMetrics("test")})
 	console.Register(s, c)
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost"+path, nil))
+	s.ServeHTTP(w, r)
 	return w
 }
 
