@@ -15,7 +15,7 @@ type dispatched struct {
 	sequence uint64
 	id       string // of the transfer: on its slip
 	as       string // of the operation, which a fork may have made another
-	over     bool // undone, or closed, by what is pending as well
+	over     bool   // undone, or closed, by what is pending as well
 	lines    []stock.StoreTransfer
 }
 
