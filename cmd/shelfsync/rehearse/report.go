@@ -29,7 +29,9 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	               lines that moved nothing and were asked for anew, by the hub or
 //	               (again_at_store) by the store itself
 //	backroom       lines inspected, operations undone, claims set aside, put back on
-//	               the shelf, not found, or set aside too late; tasks that stores
+//	               the shelf, not found, or set aside too late; lines of a code that
+//	               nobody knew, mapped later, and those of them that a later count
+//	               had closed, so that they moved no sellable goods; tasks that stores
 //	               have not done at the end
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
@@ -89,13 +91,15 @@ type Report struct {
 		Again        int     `json:"again"`
 	} `json:"counts"`
 	Backroom struct {
-		Inspected int `json:"inspected"`
-		Undone    int `json:"undone"`
-		SetAside  int `json:"set_aside"`
-		PutBack   int `json:"put_back"`
-		NotFound  int `json:"not_found"`
-		TooLate   int `json:"too_late"`
-		TasksOpen int `json:"tasks_open"`
+		Inspected     int `json:"inspected"`
+		Undone        int `json:"undone"`
+		SetAside      int `json:"set_aside"`
+		PutBack       int `json:"put_back"`
+		NotFound      int `json:"not_found"`
+		Mapped        int `json:"mapped"`
+		ClosedByCount int `json:"closed_by_count"`
+		TooLate       int `json:"too_late"`
+		TasksOpen     int `json:"tasks_open"`
 	} `json:"backroom"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`

@@ -199,7 +199,7 @@ func (m *moving) over(ctx context.Context) bool {
 // remains is what a hub or a store says is still to come of the transfer.
 func (m *moving) remains(ctx context.Context, from target) (thousandths int64, known bool) {
 	err := pages(ctx, m.run.client, from, url.Values{}, func(t api.Transfer) {
-		if t.ID != m.id {
+		if t.ID != m.id || t.SinceMS == 0 && t.Dispatched { // the store speaks of what it has not sent yet
 			return
 		}
 		for _, line := range t.Lines {
