@@ -84,6 +84,11 @@ func (a *auditor) newAccounts() *accounts {
 	b := &accounts{auditor: a, sums: map[account]int64{}, trail: map[account][]mark{}, written: map[string][]*entry{}, applied: map[string]bool{},
 		transfers: map[string]*transfer{}, again: map[account]string{}, parked: map[string][]parkedLine{}, counted: map[account]*entry{},
 		replaced: map[string]bool{}, services: map[string]bool{}}
+	for _, s := range a.run.agents {
+		for _, epoch := range s.old {
+			b.replaced[epoch] = true
+		}
+	}
 	for _, item := range a.run.day.Services {
 		b.services[item] = true
 	}
@@ -204,6 +209,9 @@ func (b *accounts) line(e *entry, line *Line) (effect string) {
 		return b.arrive(e, line)
 	}
 	from, to, q := line.legs(e.undone)
+	if (from == "sellable" || to == "sellable") && b.standing(e, line.Item, "sellable") != "sellable" {
+		b.auditor.report.Backroom.ClosedByCount++
+	}
 	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, from)}, -q)
 	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, to)}, q)
 	if line.Kind == "pick" || line.Kind == "sale" { // late, or twice: the goods are gone all the same
@@ -223,6 +231,9 @@ func (b *accounts) book(e *entry, at account, q int64) {
 // record as the hub has; else nothing moves and the item has to be counted again.
 func (b *accounts) count(e *entry, line *Line) (effect string) {
 	level := account{e.location, line.Item, "sellable"}
+	if b.standing(e, line.Item, "sellable") != "sellable" {
+		return "applied" // a later count has answered
+	}
 	expected := b.view(e, line.Item)
 	if e.answer != nil {
 		then := expected - b.since(e, line.Item)
@@ -267,7 +278,7 @@ func (b *accounts) view(e *entry, item string) int64 {
 	}
 	written := b.written[e.location]
 	for i := len(written) - 1; i >= 0 && written[i].index > e.seen; i-- {
-		if written[i].sequence > 0 { // not a document of the hub
+		if written[i].epoch == e.epoch { // else of the hub, or of another PC
 			sum += b.did(written[i], item)
 		}
 	}
@@ -291,7 +302,7 @@ func (b *accounts) since(e *entry, item string) (sum int64) {
 
 // did is what an operation does to sellable goods of an item, as its store sees it.
 func (b *accounts) did(e *entry, item string) (sum int64) {
-	if b.services[item] || b.replaced[e.epoch] {
+	if b.services[item] {
 		return 0
 	}
 	for i := range e.lines {

@@ -147,7 +147,7 @@ func (r *Run) does(ctx context.Context, location string, d deed) (recorded api.R
 func (r *Run) tried(ctx context.Context, location string, d deed) (recorded api.Recorded, refusal string, err error) {
 	at := r.agents[location]
 	d.answer.Location = location
-	reply, err := r.client.post(ctx, at.agent.one(d.path), d.key, d.body)
+	reply, err := r.atStore(ctx, location, d)
 	switch {
 	case err != nil:
 		return recorded, "", err

@@ -59,12 +59,7 @@ func (c *carton) play(ctx context.Context) error {
 		if _, err := r.counts(ctx, c.stores[0], counting{key: c.key + "/count", item: c.item, more: -cartonUnits, confirmed: true}); err != nil {
 			return err
 		}
-		store := c.stores[0]
-		if err := r.comes(ctx, store+" has sent its count", func(ctx context.Context) bool {
-			var status api.Status
-			_, err := r.client.get(ctx, r.agents[store].agent.one("/v1/status"), &status)
-			return err == nil && status.Backlog.Operations == 0
-		}); err != nil {
+		if err := r.hasSent(ctx, c.stores[0]); err != nil {
 			return err
 		}
 	}

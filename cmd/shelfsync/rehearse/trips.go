@@ -189,7 +189,7 @@ func (m *moving) arrives(ctx context.Context, n int, leg leg) error {
 // over reports whether the hub has the papers and nothing more is to come.
 func (m *moving) over(ctx context.Context) bool {
 	var record api.OperationRecord
-	if found, err := m.run.client.get(ctx, m.run.agents[m.stores[origin]].agent.one("/v1/operations/"+m.id), &record); err != nil || !found || record.State != "settled" {
+	if found, err := m.run.client.get(ctx, m.run.agents[m.stores[origin]].agent.one("/v1/operations/"+m.id), &record); err != nil || found && record.State != "settled" { // not found: its PC was replaced
 		return false
 	}
 	remains, known := m.remains(ctx, m.run.hub(0, "/v1/transfers"))
