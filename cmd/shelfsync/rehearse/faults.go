@@ -21,6 +21,7 @@ type plan struct {
 	contested map[string]bool // reservation ids of the contests' orders
 	planned   [kinds]int
 	observed  [kinds]atomic.Int64
+	aged      []string             // orders that nobody collects in time
 	trips     bool                 // transfers are made
 	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
