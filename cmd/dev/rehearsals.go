@@ -107,7 +107,9 @@ func rehearseAll(cmd *cobra.Command, root string, days []string, m mode) error {
 // rehearsalsIntro stands above the tables.
 const rehearsalsIntro = "# Rehearsals of real trading days\n\n" +
 	"Real programs, disks and sockets on one machine of two cores. The terms are defined in `cmd/shelfsync/rehearse/report.go`.\n" +
-	"Latencies are milliseconds, p50 / p99, faults included. \"Resumed\" is how long after the kill of a leader writes went on, in milliseconds, the longest of the day.\n"
+	"Latencies are milliseconds, p50 / p99, faults included. \"Resumed\" is how long after the kill of a leader writes went on, in milliseconds, the longest of the day.\n" +
+	"Goods: operations that are neither sales nor returns. Early: arrived before the hub knew of the dispatch; twice: arrived of a transfer that was over. Again: counts that had to be made anew.\n" +
+	"Mapped: lines of codes that nobody knew when they were sold. Imported: operations brought from the disk of a replaced PC.\n"
 
 // writeRehearsals puts a mode's table in the place of the one before, and leaves
 // those of other modes as they are.
