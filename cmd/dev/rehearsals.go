@@ -107,7 +107,9 @@ func rehearseAll(cmd *cobra.Command, root string, days []string, m mode) error {
 // rehearsalsIntro stands above the tables.
 const rehearsalsIntro = "# Rehearsals of real trading days\n\n" +
 	"Real programs, disks and sockets on one machine of two cores. The terms are defined in `cmd/shelfsync/rehearse/report.go`.\n" +
-	"Latencies are milliseconds, p50 / p99, faults included. \"Resumed\" is how long after the kill of a leader writes went on, in milliseconds, the longest of the day.\n"
+	"Latencies are milliseconds, p50 / p99, faults included. \"Resumed\" is how long after the kill of a leader writes went on, in milliseconds, the longest of the day.\n" +
+	"Goods: operations that are neither sales nor returns. Early: arrived before the hub knew of the dispatch; twice: arrived of a transfer that was over. Again: counts that had to be made anew.\n" +
+	"Mapped: lines of codes that nobody knew when they were sold. Imported: operations brought from the disk of a replaced PC.\n"
 
 // writeRehearsals puts a mode's table in the place of the one before, and leaves
 // those of other modes as they are.
@@ -150,8 +152,8 @@ func rehearseDay(cmd *cobra.Command, program string, args []string) (*rehearse.R
 	return &report, nil
 }
 
-const tableHead = "| Day | Baskets | Lines | Sales | Lost | Doubled | Leaked | Orders | Fulfilled | Conflicts / moved | Oversold | Stores cut | Kills leader / nodes / agents | Bad frames | Resumed | Hashes equal | Agents equal hub | Sums zero | Hot calls, linearizable | Sale | Seconds | Verdict |\n" +
-	"|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+const tableHead = "| Day | Baskets | Lines | Sales | Lost | Doubled | Leaked | Goods | Transfers / early / twice | Counts / again | Mapped | Imported | Orders | Fulfilled | Conflicts / moved | Oversold | Stores cut | Kills leader / nodes / agents | Bad frames | Resumed | Hashes equal | Agents equal hub | Sums zero | Hot calls, linearizable | Sale | Seconds | Verdict |\n" +
+	"|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 
 func writeDay(table *strings.Builder, day string, r *rehearse.Report) {
 	hot, resumed := "-", "-"
@@ -161,9 +163,10 @@ func writeDay(table *strings.Builder, day string, r *rehearse.Report) {
 	if len(r.ResumedMS) > 0 {
 		resumed = fmt.Sprintf("%.0f", slices.Max(r.ResumedMS))
 	}
-	fmt.Fprintf(table, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d / %d | %g | %d | %d / %d / %d | %d | %s | %t | %t | %t | %s | %.1f / %.1f | %.1f | %s |\n",
-		day, r.Data.Baskets, r.Data.Lines, r.Sales.Acknowledged, r.Sales.Lost+r.Lines.Lost+r.Returns.Lost, r.Sales.Doubled+r.Lines.Doubled+r.Returns.Doubled,
-		r.Reservations.Leaked, r.Reservations.Accepted, r.Reservations.Fulfilled, r.Reservations.Conflicts, r.Reservations.Moved, r.OversoldUnits, r.Faults.StoresCut,
+	fmt.Fprintf(table, "| %s | %d | %d | %d | %d | %d | %d | %d | %d / %d / %d | %d / %d | %d | %d | %d | %d | %d / %d | %g | %d | %d / %d / %d | %d | %s | %t | %t | %t | %s | %.1f / %.1f | %.1f | %s |\n",
+		day, r.Data.Baskets, r.Data.Lines, r.Sales.Acknowledged, r.Sales.Lost+r.Lines.Lost+r.Returns.Lost+r.Goods.Lost, r.Sales.Doubled+r.Lines.Doubled+r.Returns.Doubled+r.Goods.Doubled,
+		r.Reservations.Leaked, r.Goods.Acknowledged, r.Transfers.Sent, r.Transfers.AheadOfPapers, r.Transfers.Duplicates, r.Counts.Booked, r.Counts.Again+r.Counts.AgainAtStore,
+		r.Backroom.Mapped, r.Faults.OperationsImported, r.Reservations.Accepted, r.Reservations.Fulfilled, r.Reservations.Conflicts, r.Reservations.Moved, r.OversoldUnits, r.Faults.StoresCut,
 		r.Faults.LeaderKills, r.Faults.HubKills, r.Faults.AgentKills, r.Faults.BadFrames, resumed, r.Convergence.HubHashesEqual,
 		r.Convergence.AgentsEqualHub, r.Convergence.MovementsSumToZero, hot, r.LatencyMS.SaleP50, r.LatencyMS.SaleP99, r.Seconds, r.Verdict)
 }

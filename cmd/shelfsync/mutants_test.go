@@ -77,6 +77,14 @@ var mutants = []mutant{
 		"	s.endTask(l, n)\n}\n\n// endTask",
 		"}\n\n// endTask",
 		"is still open", "1"},
+	{"a mapped line taken for one unit", "protocol/stock/mapping.go",
+		"		line.Quantity, line.Counted = q, counted\n",
+		"		line.Counted = counted\n",
+		"movements do not sum to zero", "1"},
+	{"a count that does not close the past", "protocol/stock/count.go",
+		"	return l.before(op, last.place)\n",
+		"	return l.before(op, last.place) && op.ID.Epoch == \"\"\n",
+		"by the book it is", "1"},
 }
 
 // TestTheAuditFindsMutants proves the auditor: with a planted bug a rehearsal

@@ -126,9 +126,10 @@ func exceptionOf(state *stock.State, id string) (uint32, *stock.Exception, error
 	return 0, nil, shapes.NewProblem(shapes.CodeNotFound, "no exception "+id+" is open, nor has one ended within 7 days")
 }
 
-// about finds the exception that a command is about, at the position of its caller.
+// about finds the exception that a command is about: its caller may have read of
+// it at a node that is ahead of this one.
 func (r routes) about(ctx context.Context, id string) (uint32, *stock.Exception, error) {
-	state, err := r.state(ctx, Reading{})
+	state, err := r.state(ctx, Reading{Consistency: "linearizable"})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -73,6 +73,9 @@ func (a applying) Do(_ context.Context, commands ...stock.Command) ([]stock.Resu
 	return results, index, nil
 }
 
+// Barrier finds everything applied at once.
+func (a applying) Barrier(context.Context) error { return nil }
+
 func TestQuarantineIsAdmittedOrGivenUp(t *testing.T) {
 	log := applying{shown{board: hub.NewBoard()}, stock.NewState()}
 	c := &client{t: t, web: serve.New(serve.Config{Title: "Shelfsync hub", Metrics: serve.NewMetrics("test"), Log: slog.New(slog.DiscardHandler)})}

@@ -24,11 +24,14 @@ var inside = []string{"sellable", "damaged", "return_pending", "in_transit"}
 type accounts struct {
 	auditor   *auditor
 	sums      map[account]int64
-	trail     map[account][]mark   // what moved sellable goods
-	written   map[string][]*entry  // by location, in the order of the journal
-	applied   map[string]bool      // ids
-	transfers map[string]*transfer // all that ever were
-	again     map[account]string   // counts that moved nothing, until another one is booked
+	trail     map[account][]mark      // what moved sellable goods
+	written   map[string][]*entry     // by location, in the order of the journal
+	applied   map[string]bool         // ids
+	transfers map[string]*transfer    // all that ever were
+	again     map[account]string      // counts that moved nothing, until another one is booked
+	parked    map[string][]parkedLine // by code
+	counted   map[account]*entry      // the last count that was booked
+	replaced  map[string]bool         // epochs of PCs that others took the place of
 	services  map[string]bool
 }
 
@@ -79,7 +82,13 @@ func (l *Line) moves() bool { return legs[l.Kind] != [2]string{} }
 
 func (a *auditor) newAccounts() *accounts {
 	b := &accounts{auditor: a, sums: map[account]int64{}, trail: map[account][]mark{}, written: map[string][]*entry{}, applied: map[string]bool{},
-		transfers: map[string]*transfer{}, again: map[account]string{}, services: map[string]bool{}}
+		transfers: map[string]*transfer{}, again: map[account]string{}, parked: map[string][]parkedLine{}, counted: map[account]*entry{},
+		replaced: map[string]bool{}, services: map[string]bool{}}
+	for _, s := range a.run.agents {
+		for _, epoch := range s.old {
+			b.replaced[epoch] = true
+		}
+	}
 	for _, item := range a.run.day.Services {
 		b.services[item] = true
 	}
@@ -187,6 +196,9 @@ func (b *accounts) line(e *entry, line *Line) (effect string) {
 		return ""
 	case b.services[line.Item]:
 		return "service"
+	case strings.HasPrefix(line.Item, unknownCode):
+		b.parked[line.Item] = append(b.parked[line.Item], parkedLine{e, *line})
+		return "parked"
 	case line.Kind == "count":
 		return b.count(e, line)
 	case line.Kind == "dispatch" && e.undone:
@@ -197,8 +209,11 @@ func (b *accounts) line(e *entry, line *Line) (effect string) {
 		return b.arrive(e, line)
 	}
 	from, to, q := line.legs(e.undone)
-	b.book(e, account{e.location, line.Item, from}, -q)
-	b.book(e, account{e.location, line.Item, to}, q)
+	if (from == "sellable" || to == "sellable") && b.standing(e, line.Item, "sellable") != "sellable" {
+		b.auditor.report.Backroom.ClosedByCount++
+	}
+	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, from)}, -q)
+	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, to)}, q)
 	if line.Kind == "pick" || line.Kind == "sale" { // late, or twice: the goods are gone all the same
 		return ""
 	}
@@ -216,6 +231,9 @@ func (b *accounts) book(e *entry, at account, q int64) {
 // record as the hub has; else nothing moves and the item has to be counted again.
 func (b *accounts) count(e *entry, line *Line) (effect string) {
 	level := account{e.location, line.Item, "sellable"}
+	if b.standing(e, line.Item, "sellable") != "sellable" {
+		return "applied" // a later count has answered
+	}
 	expected := b.view(e, line.Item)
 	if e.answer != nil {
 		then := expected - b.since(e, line.Item)
@@ -231,6 +249,7 @@ func (b *accounts) count(e *entry, line *Line) (effect string) {
 		return "recount"
 	}
 	delete(b.again, level)
+	b.counted[level] = e
 	b.book(e, account{e.location, line.Item, "variance"}, -line.Thousandths)
 	b.book(e, level, line.Thousandths)
 	c.Booked++
@@ -259,7 +278,7 @@ func (b *accounts) view(e *entry, item string) int64 {
 	}
 	written := b.written[e.location]
 	for i := len(written) - 1; i >= 0 && written[i].index > e.seen; i-- {
-		if written[i].sequence > 0 { // not a document of the hub
+		if written[i].epoch == e.epoch { // else of the hub, or of another PC
 			sum += b.did(written[i], item)
 		}
 	}

@@ -17,15 +17,16 @@ import (
 // ran out at some tick, and orders whose first answer was lost. With such claims
 // at a level what is lacking is known within bounds only.
 type book struct {
-	auditor  *auditor
-	promised map[string][]Claim // by order
-	late     map[string]bool    // orders whose first answer was lost: they were promised earlier than answered
-	vague    map[string]bool    // these, and the carts
-	goods    *accounts
-	claims   map[account][]*claimed
-	causes   map[string][]*conflict // by operation or document, in the order of the record
-	settled  map[*conflict]settlement
-	lines    int // born so far
+	auditor    *auditor
+	promised   map[string][]Claim // by order
+	late       map[string]bool    // orders whose first answer was lost: they were promised earlier than answered
+	vague      map[string]bool    // these, and the carts
+	goods      *accounts
+	claims     map[account][]*claimed
+	causes     map[string][]*conflict // by operation or document, in the order of the record
+	settled    map[*conflict]settlement
+	lines      int                // born so far
+	afterwards map[*conflict]bool // their operation was parked first
 }
 
 // claimed is an open claim.
@@ -47,7 +48,7 @@ func at(location, item string) account { return account{location, item, ""} }
 // newBook opens the book of all orders; call walk then.
 func (a *auditor) newBook() *book {
 	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, goods: a.accounts, claims: map[account][]*claimed{},
-		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}}
+		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
@@ -88,7 +89,31 @@ func (b *book) walk(journal []api.JournalRecord) {
 			b.operation(record)
 		case "close_transfer":
 			b.goods.apply(record)
+		case "map":
+			b.maps(record)
 		}
+	}
+}
+
+// maps books what was parked for a code; claims give way to it as they would have
+// when it was sold.
+func (b *book) maps(record *api.JournalRecord) {
+	said, ok := mapOf(record)
+	if !ok {
+		return
+	}
+	took, by := b.goods.maps(said)
+	var given []*conflict
+	for _, id := range by {
+		for _, c := range b.causes[id] {
+			if c.Position == record.Position {
+				given = append(given, c)
+				b.afterwards[c] = true
+			}
+		}
+	}
+	for level := range took {
+		b.settle(record, at(level.location, level.item), given)
 	}
 }
 
@@ -122,7 +147,7 @@ var steps = map[string][2]string{"stage": {"confirmed", "staged"}, "unstage": {"
 // from, and those where claims may give way again.
 func (b *book) operation(record *api.JournalRecord) {
 	touched := map[account]bool{}
-	given := b.causes[record.Operation+record.Document]
+	given := slices.DeleteFunc(slices.Clone(b.causes[record.Operation+record.Document]), func(c *conflict) bool { return c.Position != record.Position })
 	for _, line := range record.Lines {
 		level := at(record.Location, line.Item)
 		switch {

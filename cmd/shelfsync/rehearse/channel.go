@@ -288,7 +288,7 @@ func (r *Run) visit(ctx context.Context, w *web, place string) (handed bool, err
 // clerk looked: then there is nothing to do.
 func (r *Run) counter(ctx context.Context, w *web, place, step string) (done bool, err error) {
 	at := r.agents[place]
-	reply, err := r.client.post(ctx, at.agent.one("/v1/reservations/"+w.id+"/"+step), fmt.Sprintf("%s/%s/%d", step, w.id, w.visits), struct{}{})
+	reply, err := r.atStore(ctx, place, deed{path: "/v1/reservations/" + w.id + "/" + step, key: fmt.Sprintf("%s/%s/%d", step, w.id, w.visits), body: struct{}{}})
 	switch {
 	case err != nil:
 		return false, err

@@ -83,7 +83,7 @@ func (a *auditor) explain(c *conflict, book *book) {
 	e := Explained{Position: c.Position, Location: c.Location, Item: c.Item, Winner: cause, Loser: c.Reservation + " line " + c.Line,
 		Claimed: c.State, Quantity: amount(int64(c.Quantity.Stock())), Remedy: c.Remedy, To: c.To, Promised: c.PromisedAt, StoreSeen: c.StoreHadSeen}
 	at := slices.IndexFunc(a.journal, func(record api.JournalRecord) bool { return record.Operation+record.Document == cause && cause != "" })
-	if at < 0 || a.journal[at].Position != c.Position {
+	if at < 0 || a.journal[at].Position != c.Position && !book.afterwards[c] {
 		a.report.fail(fmt.Sprintf("conflict %s names %q, which the journal does not have at %s", c.ID, cause, c.Position))
 		return
 	}

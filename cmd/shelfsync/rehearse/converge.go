@@ -94,6 +94,34 @@ func (r *Run) missing(ctx context.Context) string {
 	if held > 0 {
 		return fmt.Sprintf("%d abandoned carts still hold units", held)
 	}
+	return r.notAged(ctx)
+}
+
+// notAged names an order that nobody has collected in time and that no person is
+// told of.
+func (r *Run) notAged(ctx context.Context) string {
+	if !r.clock.began.IsZero() && len(r.plan.aged) > 0 {
+		told := map[string]int{}
+		err := pages(ctx, r.client, r.hub(0, "/v1/exceptions"), url.Values{"kind": {"aged_claim"}}, func(e api.Exception) { told[e.Reservation]++ })
+		if err != nil {
+			return err.Error()
+		}
+		for _, id := range r.plan.aged {
+			var record api.Reservation
+			if _, err := r.client.get(ctx, r.hub(0, "/v1/reservations/"+id), &record); err != nil {
+				return err.Error()
+			}
+			open := 0
+			for _, line := range record.Lines {
+				if line.State == "confirmed" || line.State == "staged" {
+					open++
+				}
+			}
+			if told[id] != open {
+				return fmt.Sprintf("of order %s, which nobody collects, %d lines are open, and a person is told of %d", id, open, told[id])
+			}
+		}
+	}
 	return ""
 }
 

@@ -36,8 +36,8 @@ func (r *Run) counts(ctx context.Context, location string, c counting) (again bo
 		return false, err
 	}
 	there := max(0, c.then+c.more*1000)
-	reply, err := r.client.post(ctx, at.agent.one("/v1/counts"), c.key, api.Count{AtOperation: c.after,
-		Lines: []api.CountLine{{Item: c.item, Counted: quantity(there), Confirmed: c.confirmed, Reason: "rehearsal"}}})
+	reply, err := r.atStore(ctx, location, deed{path: "/v1/counts", key: c.key, body: api.Count{AtOperation: c.after,
+		Lines: []api.CountLine{{Item: c.item, Counted: quantity(there), Confirmed: c.confirmed, Reason: "rehearsal"}}}})
 	if err != nil {
 		return false, err
 	}

@@ -63,6 +63,9 @@ func (p *errandPlan) visit(at float64, v visit, stores []string, after float64) 
 	item, key := p.item(stores[0], v.units), p.key()
 	basket := &day.Basket{Location: stores[0], Receipt: key, Sold: []day.Line{{Item: item, Thousandths: v.units * 1000}}}
 	d := &desk{visit: v, run: p.run, item: item, after: after, web: &web{id: key, basket: basket, worker: p.number, mode: "all_or_nothing", fate: collected}}
+	if v.aged {
+		p.run.plan.aged = append(p.run.plan.aged, key)
+	}
 	candidates := stores[:1]
 	if v.further && len(stores) > 1 {
 		candidates = stores

@@ -18,10 +18,22 @@
 //	store baskets -> tills -> agents' HTTP API              \
 //	online baskets -> channel -> any node, then agents       > record -> audit -> report
 //	fault plan -> kills, cut and noisy wires, hanging disks /
+//	errands -> transfers, counts, returns, the counter, unknown codes
 //	hot items -> all nodes -> history -> linear ------------^
 //	then: everything is healed; wait until nothing is on its way; audit
 //
 // The audit asks every node: state hashes at one index, levels, reservations,
-// conflicts, journals. The journal of one is folded with the auditor's own
-// arithmetic, and every conflict is worked out again from it (book).
+// conflicts, transfers, tasks, exceptions, journals. Only the order of operations is
+// read off the journal of one: what each did is what its till was answered for,
+// booked by the auditor's own double entry (accounts), which knows transfers,
+// counts and lines that take effect late. Levels, transfers and recounts have to
+// come out the same, and every conflict is worked out again from it (book).
+//
+//	errands.go   what is done beside selling, and when
+//	trips.go     transfers, early, short, over, elsewhere, home, twice
+//	counting.go  counts while tills sell, and what clerks are asked to do
+//	backroom.go  inspections, damage, slips undone
+//	desk.go      click and collect that goes another way
+//	parking.go   codes that nobody knows yet
+//	replaced.go  a PC that dies, its successor, and its disk
 package rehearse

@@ -50,6 +50,7 @@ func (r *Run) planErrands() {
 	p.counts()
 	p.backroom()
 	p.desk()
+	p.parking()
 	r.errands = p.errands
 }
 
@@ -138,28 +139,34 @@ type deed struct {
 // does records an operation and keeps its answer. done is false where the store
 // says that there is nothing to do it to, or that it cannot be done any more.
 func (r *Run) does(ctx context.Context, location string, d deed) (recorded api.Recorded, done bool, err error) {
+	recorded, refusal, err := r.tried(ctx, location, d)
+	return recorded, err == nil && refusal == "", err
+}
+
+// tried is does; where it was not done, refusal is why.
+func (r *Run) tried(ctx context.Context, location string, d deed) (recorded api.Recorded, refusal string, err error) {
 	at := r.agents[location]
 	d.answer.Location = location
-	reply, err := r.client.post(ctx, at.agent.one(d.path), d.key, d.body)
+	reply, err := r.atStore(ctx, location, d)
 	switch {
 	case err != nil:
-		return recorded, false, err
+		return recorded, "", err
 	case reply.status == http.StatusNotFound || reply.status == http.StatusConflict:
-		return recorded, false, nil
+		return recorded, string(reply.body), nil
 	case reply.status != http.StatusCreated:
-		return recorded, false, fmt.Errorf("%w: %s of %s in %s answered %d: %s", errOdd, d.path, d.key, location, reply.status, reply.body)
+		return recorded, "", fmt.Errorf("%w: %s of %s in %s answered %d: %s", errOdd, d.path, d.key, location, reply.status, reply.body)
 	}
 	if err := json.Unmarshal(reply.body, &recorded); err != nil {
-		return recorded, false, fmt.Errorf("answer to %s: %w", d.key, err)
+		return recorded, "", fmt.Errorf("answer to %s: %w", d.key, err)
 	}
-	return recorded, true, r.noteOperation(d.answer, reply, at)
+	return recorded, "", r.noteOperation(d.answer, reply, at)
 }
 
 // must is does where there is no reason why it should not be done.
 func (r *Run) must(ctx context.Context, location string, d deed) (api.Recorded, error) {
-	recorded, done, err := r.does(ctx, location, d)
-	if err == nil && !done {
-		err = fmt.Errorf("%w: %s of %s in %s was refused", errOdd, d.path, d.key, location)
+	recorded, refusal, err := r.tried(ctx, location, d)
+	if err == nil && refusal != "" {
+		err = fmt.Errorf("%w: %s of %s in %s was refused: %s", errOdd, d.path, d.key, location, refusal)
 	}
 	return recorded, err
 }
@@ -210,7 +217,7 @@ func (p *plan) unseen(report *Report) string {
 		{"transfers closed by a store", t.ClosedByStore, p.trips}, {"transfers closed by the hub", t.ClosedByHub, p.trips},
 		{"transfers under way in the evening", t.Open, p.trips}, {"goods ahead of their papers", t.AheadOfPapers, p.early},
 		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
-		{"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
+		{"parked lines that were mapped", b.Mapped, true}, {"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
 	} {
 		if row.of && row.seen == 0 {
 			return "no " + row.name

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +21,7 @@ type plan struct {
 	contested map[string]bool // reservation ids of the contests' orders
 	planned   [kinds]int
 	observed  [kinds]atomic.Int64
+	aged      []string             // orders that nobody collects in time
 	trips     bool                 // transfers are made
 	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
@@ -48,6 +50,7 @@ const (
 	nodeWiped
 	nodeHung
 	agentMoved
+	pcReplaced
 	restarted // in peace, as for a new version
 	kinds
 )
@@ -63,6 +66,7 @@ var faultRows = [kinds]struct {
 	nodeWiped:    {"wiped nodes", (*Run).wipe},
 	nodeHung:     {"hanging disks", (*Run).hang},
 	agentMoved:   {"agents sent to another node", (*Run).moveAgent},
+	pcReplaced:   {"replaced PCs whose disk was brought", (*Run).replacePC},
 	restarted:    {"restarts of a node", (*Run).restartNode},
 }
 
@@ -93,6 +97,7 @@ func planFor(r *Run) (*plan, error) {
 	case "standard":
 		r.cutStores(p, random, (stores+2)/3, 0.5)
 		p.add(agentKill, 0.2, 0.45, 0.8)
+		p.add(pcReplaced, 0.55)
 		if cluster {
 			p.add(leaderKill, 0.3, 0.65)
 		} else {
@@ -103,6 +108,7 @@ func planFor(r *Run) (*plan, error) {
 		p.noisy = true
 		r.cutStores(p, random, stores, 0.4)
 		p.add(agentKill, 0.1, 0.25, 0.35, 0.5, 0.65, 0.75, 0.9)
+		p.add(pcReplaced, 0.52)
 		if cluster {
 			p.duration = 24 * time.Second
 			p.add(leaderKill, 0.15, 0.4, 0.7)
@@ -275,6 +281,7 @@ func (r *Run) tally() {
 	}
 	seen := func(kind kind) int { return int(r.plan.observed[kind].Load()) }
 	f.LeaderKills, f.AgentKills, f.NodesWiped, f.HungDisks, f.AgentsMoved = seen(leaderKill), seen(agentKill), seen(nodeWiped), seen(nodeHung), seen(agentMoved)
+	f.PCsReplaced = seen(pcReplaced)
 	f.HubKills = f.LeaderKills + f.NodesWiped + seen(followerKill)
 	if n := r.noise; n != nil {
 		f.BadFrames, f.FramesDuplicated = int(n.bad.Load()), int(n.duplicated.Load())
@@ -287,8 +294,10 @@ type store struct {
 	agent *Process
 	wires []*Proxy
 	off   atomic.Bool
-	felt  atomic.Bool // a cut ended a connection, or met a dial
-	met   int64       // before the cut
+	shut  sync.RWMutex // for writing while its PC is changed
+	old   []string     // epochs of PCs that it had before
+	felt  atomic.Bool  // a cut ended a connection, or met a dial
+	met   int64        // before the cut
 }
 
 // cut takes the store off the network.

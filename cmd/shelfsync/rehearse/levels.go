@@ -144,5 +144,23 @@ func (a *auditor) tasks(ctx context.Context) error {
 			return err
 		}
 	}
+	return a.exceptions(ctx)
+}
+
+// exceptions are what waits for a person in the evening: of a kind that the goods
+// tell, just what they tell.
+func (a *auditor) exceptions(ctx context.Context) error {
+	want := map[string]int{"negative_stock": a.report.NegativeLevels, "duplicate_arrival": a.report.Transfers.Duplicates, "parked": 0, "quarantined": 0, "fork": 0}
+	for _, n := range a.run.nodes {
+		have := map[string]int{}
+		if err := pages(ctx, a.run.client, n.one("/v1/exceptions"), url.Values{}, func(e api.Exception) { have[e.Kind]++ }); err != nil {
+			return err
+		}
+		for kind, count := range want {
+			if have[kind] != count {
+				a.report.fail(fmt.Sprintf("exceptions: %s has %d open of %s, by the book there are %d", n.Name, have[kind], kind, count))
+			}
+		}
+	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (b *accounts) dispatch(e *entry, line *Line) string {
 	if !t.dispatched {
 		r.Sent++
 	}
-	b.book(e, account{e.location, line.Item, line.Account}, -line.Thousandths)
+	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, line.Account)}, -line.Thousandths)
 	t.stayed += line.Thousandths
 	t.sentFrom(e.location)
 	t.dispatched = true
@@ -87,7 +87,7 @@ func (b *accounts) dispatch(e *entry, line *Line) string {
 // are still to come stand in transit below zero; what no papers speak of is found.
 func (b *accounts) arrive(e *entry, line *Line) string {
 	r := &b.auditor.report.Transfers
-	b.book(e, account{e.location, line.Item, line.Account}, line.Thousandths)
+	b.book(e, account{e.location, line.Item, b.standing(e, line.Item, line.Account)}, line.Thousandths)
 	before := b.transfers[line.Of]
 	if b.applied[line.Of] && (before == nil || !before.open) {
 		r.Duplicates++

@@ -29,7 +29,10 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	               lines that moved nothing and were asked for anew, by the hub or
 //	               (again_at_store) by the store itself
 //	backroom       lines inspected, operations undone, claims set aside, put back on
-//	               the shelf, not found, or set aside too late; tasks that stores
+//	               the shelf, not found, or set aside too late; lines of a code that
+//	               nobody knew, mapped later; closed_by_count: lines that took effect
+//	               after a count of what they moved, and so moved no sellable goods;
+//	               tasks that stores
 //	               have not done at the end
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
@@ -37,6 +40,8 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	nodes_wiped    followers that were killed, lost their folder and caught up
 //	hung_disks     followers that stood still again and again, and were silent
 //	agents_moved   stores that went to another node when the wire to theirs was cut
+//	pcs_replaced   stores whose PC was lost with unsent operations and replaced;
+//	               operations_imported came to the hub from its disk later
 //	bad_frames     garbled frames over which their reader ended the connection
 //	hub_hashes_equal  all nodes were seen at one index, with one state hash, and
 //	               their hashes differed at no index
@@ -89,28 +94,32 @@ type Report struct {
 		Again        int     `json:"again"`
 	} `json:"counts"`
 	Backroom struct {
-		Inspected int `json:"inspected"`
-		Undone    int `json:"undone"`
-		SetAside  int `json:"set_aside"`
-		PutBack   int `json:"put_back"`
-		NotFound  int `json:"not_found"`
-		TooLate   int `json:"too_late"`
-		TasksOpen int `json:"tasks_open"`
+		Inspected     int `json:"inspected"`
+		Undone        int `json:"undone"`
+		SetAside      int `json:"set_aside"`
+		PutBack       int `json:"put_back"`
+		NotFound      int `json:"not_found"`
+		Mapped        int `json:"mapped"`
+		ClosedByCount int `json:"closed_by_count"`
+		TooLate       int `json:"too_late"`
+		TasksOpen     int `json:"tasks_open"`
 	} `json:"backroom"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
-		StoresCut        int `json:"stores_cut"`
-		HubKills         int `json:"hub_kills"`
-		LeaderKills      int `json:"leader_kills"`
-		AgentKills       int `json:"agent_kills"`
-		BadFrames        int `json:"bad_frames"`
-		NodesWiped       int `json:"nodes_wiped"`
-		HungDisks        int `json:"hung_disks"`
-		AgentsMoved      int `json:"agents_moved"`
-		FramesDuplicated int `json:"frames_duplicated"`
-		FramesDelayed    int `json:"frames_delayed"`
-		FramesReordered  int `json:"frames_reordered"`
+		StoresCut          int `json:"stores_cut"`
+		HubKills           int `json:"hub_kills"`
+		LeaderKills        int `json:"leader_kills"`
+		AgentKills         int `json:"agent_kills"`
+		BadFrames          int `json:"bad_frames"`
+		NodesWiped         int `json:"nodes_wiped"`
+		HungDisks          int `json:"hung_disks"`
+		PCsReplaced        int `json:"pcs_replaced"`
+		OperationsImported int `json:"operations_imported"`
+		AgentsMoved        int `json:"agents_moved"`
+		FramesDuplicated   int `json:"frames_duplicated"`
+		FramesDelayed      int `json:"frames_delayed"`
+		FramesReordered    int `json:"frames_reordered"`
 	} `json:"faults"`
 	Convergence struct {
 		Seconds            float64 `json:"seconds"`

@@ -63,11 +63,14 @@ func (r *Report) Table(out io.Writer) {
 		t.Sent, t.Arrived, t.AheadOfPapers, t.Elsewhere, t.Home, t.Over, t.Duplicates, t.ClosedByStore, t.ClosedByHub, t.Open)
 	fmt.Fprintf(out, "  counts        %d booked, %d of them exact; %g units found, %g missed; counted again: %d by the store itself, %d by the hub\n",
 		c.Booked, c.Exact, c.FoundUnits, c.MissedUnits, c.AgainAtStore, c.Again)
-	fmt.Fprintf(out, "  backroom      %d lines inspected, %d slips undone, %d claims set aside, %d too late, %d not found, %d put back\n",
-		b.Inspected, b.Undone, b.SetAside, b.TooLate, b.NotFound, b.PutBack)
+	fmt.Fprintf(out, "  backroom      %d lines inspected, %d slips undone, %d claims set aside, %d too late, %d not found, %d put back; %d parked lines mapped; %d lines closed by a count\n",
+		b.Inspected, b.Undone, b.SetAside, b.TooLate, b.NotFound, b.PutBack, b.Mapped, b.ClosedByCount)
 	fmt.Fprintf(out, "  at the end    %g units oversold, %d levels below zero\n", r.OversoldUnits, r.NegativeLevels)
 	f := r.Faults
 	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills)
+	if f.PCsReplaced > 0 {
+		fmt.Fprintf(out, "                %d PCs replaced, %d operations brought from the old disks\n", f.PCsReplaced, f.OperationsImported)
+	}
 	if f.BadFrames+f.NodesWiped+f.HungDisks+f.AgentsMoved > 0 {
 		fmt.Fprintf(out, "                %d nodes wiped, %d hanging disks, %d agents moved; frames: %d bad, %d twice, %d late, %d out of order\n",
 			f.NodesWiped, f.HungDisks, f.AgentsMoved, f.BadFrames, f.FramesDuplicated, f.FramesDelayed, f.FramesReordered)

@@ -141,7 +141,7 @@ func (r *Run) basket(ctx context.Context, b *day.Basket) error {
 		key = b.Till + "/" + b.Receipt
 	}
 	at := r.agents[b.Location]
-	reply, err := r.client.post(ctx, at.agent.one(path), key, body)
+	reply, err := r.atStore(ctx, b.Location, deed{path: path, key: key, body: body})
 	if err != nil {
 		return err
 	}

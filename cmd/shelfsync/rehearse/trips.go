@@ -189,7 +189,7 @@ func (m *moving) arrives(ctx context.Context, n int, leg leg) error {
 // over reports whether the hub has the papers and nothing more is to come.
 func (m *moving) over(ctx context.Context) bool {
 	var record api.OperationRecord
-	if found, err := m.run.client.get(ctx, m.run.agents[m.stores[origin]].agent.one("/v1/operations/"+m.id), &record); err != nil || !found || record.State != "settled" {
+	if found, err := m.run.client.get(ctx, m.run.agents[m.stores[origin]].agent.one("/v1/operations/"+m.id), &record); err != nil || found && record.State != "settled" { // not found: its PC was replaced
 		return false
 	}
 	remains, known := m.remains(ctx, m.run.hub(0, "/v1/transfers"))
@@ -233,14 +233,27 @@ func (m *moving) close(ctx context.Context) error {
 	}
 	path, body := "/v1/transfers/"+m.id+"/close", api.TransferClosing{Reason: "lost on the way"}
 	if m.closed != byHub {
-		_, err := m.run.must(ctx, m.stores[m.closed], deed{path, m.key + "/close", body, Answer{Kind: "close_transfer", Lines: []Line{{Kind: "close_transfer", Of: m.id}}}})
-		return err
+		return m.closeAt(ctx, m.stores[m.closed], deed{path, m.key + "/close", body, Answer{Kind: "close_transfer", Lines: []Line{{Kind: "close_transfer", Of: m.id}}}})
 	}
 	reply, err := m.run.client.post(ctx, m.run.hub(1, path), "", body)
 	if err == nil && reply.status != http.StatusOK && reply.status != http.StatusNotFound { // 404: an attempt that nobody heard of took effect
 		err = fmt.Errorf("%s answered %d: %s", path, reply.status, reply.body)
 	}
 	m.run.record.Note(Answer{Kind: "closed_by_hub", Order: "", Lines: []Line{{Kind: "close_transfer", Of: m.id}}, Status: reply.status})
+	return err
+}
+
+// closeAt closes the transfer at a store, which lists what it has just sent
+// before it can close it: then the hub has to have told of it.
+func (m *moving) closeAt(ctx context.Context, store string, d deed) (err error) {
+	waited := m.run.comes(ctx, store+" can close transfer "+m.id, func(ctx context.Context) bool {
+		var done bool
+		_, done, err = m.run.does(ctx, store, d)
+		return done || err != nil
+	})
+	if err == nil {
+		err = waited
+	}
 	return err
 }
 
