@@ -34,6 +34,7 @@ func (r *Run) audit(ctx context.Context) error {
 			return err
 		}
 	}
+	a.report.OversoldUnits = float64(a.oversold) / 1000
 	a.latencies()
 	a.verdict()
 	r.feed = nil
@@ -51,6 +52,7 @@ type auditor struct {
 	hub      []api.Level
 	settled  []conflict
 	accounts *accounts
+	oversold int64 // thousandths
 
 	byOperation map[string]*Answer
 	byDocument  map[string]*Answer

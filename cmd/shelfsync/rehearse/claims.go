@@ -122,7 +122,7 @@ func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved m
 			reserved[account{line.Location, line.Item, "reserved"}] += q
 		case line.State == "short" && promise.State != "short":
 			if o.confirmed {
-				a.report.OversoldUnits += float64(q) / 1000
+				a.oversold += q
 			}
 		case line.State != "short":
 			kept++
@@ -190,7 +190,7 @@ func (a *auditor) covered(reserved map[account]int64) {
 			a.report.fail(fmt.Sprintf("reserved %s of %s: the level says %d, open lines sum to %d thousandths", l.Item, l.Location, have, want))
 		}
 		if lacking := want - max(0, int64(l.Sellable.Stock())); lacking > 0 {
-			a.report.OversoldUnits += float64(lacking) / 1000
+			a.oversold += lacking
 		}
 	}
 }
