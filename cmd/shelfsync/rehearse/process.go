@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -25,14 +26,25 @@ type Process struct {
 	meant   atomic.Bool // somebody ended it
 }
 
-// freePort asks the kernel for a port nobody listens on.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// Ports are drawn below those that kernels give to connections going out: one of
+// these could have taken the port of a program before it listens, or while it is
+// being started again.
+const (
+	firstPort = 12_000
+	lastPort  = 32_000
+	portTries = 100
+)
+
+// freePort finds a port nobody listens on.
+func freePort() (address string, err error) {
+	for range portTries {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))); err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", err
 }
 
 // Start runs the program; Ready waits until it answers.
