@@ -24,7 +24,7 @@ type node struct {
 func (r *Run) startHub(ctx context.Context, program string) error {
 	var peers []string
 	for n := range r.options.Hubs {
-		raft, err := freePort()
+		raft, err := r.freePort()
 		if err != nil {
 			return err
 		}

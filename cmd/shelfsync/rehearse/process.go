@@ -35,14 +35,23 @@ const (
 	portTries = 100
 )
 
-// freePort finds a port nobody listens on.
-func freePort() (address string, err error) {
+// freePort finds a port nobody listens on. As long as the run lasts it holds the
+// datagram port of the same number, which says to other runs on this machine that
+// the port is taken, also while its program is down.
+func (r *Run) freePort() (address string, err error) {
 	for range portTries {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))); err == nil {
-			defer l.Close()
-			return l.Addr().String(), nil
+		address = fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))
+		var held net.PacketConn
+		if held, err = net.ListenPacket("udp", address); err != nil {
+			continue
 		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err != nil {
+			held.Close()
+			continue
+		}
+		r.held = append(r.held, held)
+		return address, l.Close()
 	}
 	return "", err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,8 +62,9 @@ type Run struct {
 	beside     func(do func(context.Context) error) // while the day is played
 	played     atomic.Int64
 	errands    []errand
-	tries      atomic.Int64 // of clerks at their tasks
-	problems   sync.Mutex   // guards report.Failures while the day is played
+	held       []net.PacketConn // the ports of the programs
+	tries      atomic.Int64     // of clerks at their tasks
+	problems   sync.Mutex       // guards report.Failures while the day is played
 	total      int
 	began      time.Time
 	kills      []time.Time // of leaders
@@ -214,7 +216,7 @@ func (r *Run) startStore(location, program string) (err error) {
 }
 
 func (r *Run) process(name, binary string, args ...string) (*Process, error) {
-	address, err := freePort()
+	address, err := r.freePort()
 	if err != nil {
 		return nil, err
 	}
@@ -308,6 +310,9 @@ func (r *Run) stop() {
 	}
 	for _, n := range r.nodes {
 		n.Stop()
+	}
+	for _, port := range r.held {
+		port.Close()
 	}
 	if r.dir != "" && r.options.Dir == "" && !r.options.Keep && r.report.Verdict == "pass" {
 		os.RemoveAll(r.dir)
