@@ -34,7 +34,8 @@ type call struct {
 	path   string // with {ARGUMENT}
 	flags  []flag
 	list   bool                         // answered in pages, which are followed up to --limit
-	file   bool                         // the body is the JSON of FILE as it is
+	file   bool                         // the body is FILE, of JSON or YAML
+	edit   func([]byte) ([]byte, error) // of such a body
 	body   func(*asked) (object, error) // what the flags alone do not say of the body
 	id     string                       // member of the body that makes a repetition safe
 	run    func(*asked) error           // in place of asking and showing
@@ -291,7 +292,7 @@ func (a *asked) question() (q question, query url.Values, err error) {
 	}
 	switch {
 	case a.file:
-		q.body, err = readFile(a.words["FILE"], a.cmd.InOrStdin())
+		q.body, err = a.fromFile()
 	case len(body) > 0:
 		q.body, err = json.Marshal(body)
 	}
@@ -375,6 +376,22 @@ func (a *asked) pages(q question, query url.Values) ([]byte, error) {
 		fmt.Fprintf(a.hub.say, "There is more than these %d: see --limit.\n", len(rows))
 	}
 	return first.page(rows, cursor)
+}
+
+// fromFile is the body that a file holds.
+func (a *asked) fromFile() ([]byte, error) {
+	file, err := readFile(a.words["FILE"], a.cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	body, err := jsonOf(file)
+	if err == nil && a.edit != nil {
+		body, err = a.edit(body)
+	}
+	if err != nil {
+		return nil, usage{fmt.Errorf("read %s: %w", a.words["FILE"], err)}
+	}
+	return body, nil
 }
 
 // readFile reads a whole file, or standard input for -.

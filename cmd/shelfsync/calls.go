@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -72,9 +73,9 @@ var calls = []call{
 		example: "  shelfsync explain --location S014 --item 85123A\n  shelfsync explain --location S014 --item 85123A --from 7.900000 -o json",
 		flags: []flag{{name: "location", must: true, what: "where"}, {name: "item", must: true, what: "of which item"},
 			{name: "from", what: "a position or a time: begin before it; absent: at the newest image of the state"}},
-		above:   "FROM=opening.position WALL=opening.wall SELLABLE=opening.balance.sellable DAMAGED=opening.balance.damaged TO_INSPECT=opening.balance.return_pending IN_TRANSIT=opening.balance.in_transit",
-		columns: "POSITION=position WALL=wall KIND=kind OPERATION=operation DOCUMENT=document RECEIPT=receipt RESERVATION=reservation SELLABLE=change.sellable DAMAGED=change.damaged TO_INSPECT=change.return_pending IN_TRANSIT=change.in_transit THEN=after.sellable WHY=why",
-		below:   "TO=position SELLABLE=closing.sellable DAMAGED=closing.damaged TO_INSPECT=closing.return_pending IN_TRANSIT=closing.in_transit CHANGES=count"},
+		above:   "FROM=opening.position WALL=opening.wall SELLABLE=opening.balance.sellable DAMAGED=opening.balance.damaged TO_INSPECT=opening.balance.return_pending IN_TRANSIT=opening.balance.in_transit RESERVED=opening.balance.claims",
+		columns: "POSITION=position WALL=wall KIND=kind OPERATION=operation DOCUMENT=document RECEIPT=receipt RESERVATION=reservation SELLABLE=change.sellable DAMAGED=change.damaged TO_INSPECT=change.return_pending IN_TRANSIT=change.in_transit RESERVED=change.claims THEN=after.sellable WHY=why",
+		below:   "TO=position SELLABLE=closing.sellable DAMAGED=closing.damaged TO_INSPECT=closing.return_pending IN_TRANSIT=closing.in_transit RESERVED=closing.claims CHANGES=count"},
 
 	{under: "reservations", use: "list", short: "Reservations, a row for each line", path: "/v1/reservations", list: true,
 		example: "  shelfsync reservations list --state open",
@@ -120,10 +121,30 @@ var calls = []call{
 		example: "  echo '{\"document\":\"opening-1\",\"location\":\"S014\",\"lines\":[{\"movement\":\"adjust\",\"item\":\"85123A\",\"quantity\":10,\"reason\":\"opening\"}]}' |\n    shelfsync movements post -",
 		columns: "DOCUMENT=document POSITION=position TRANSFER=transfer LINE=outcomes.line EFFECT=outcomes.effect DETAIL=outcomes.detail"},
 
-	{under: "policy", use: "get", short: "The policy in force", path: "/v1/policy", example: "  shelfsync policy get -o json > policy.json"},
-	{under: "policy", use: "put FILE", short: "Put a policy in force", method: http.MethodPut, path: "/v1/policy", file: true, example: "  shelfsync policy put policy.json"},
-	{under: "policy", use: "dry-run FILE", short: "What a policy would have changed, over recorded history", method: http.MethodPut, path: "/v1/policy?dry_run=true", file: true,
-		example: "  shelfsync policy dry-run policy.json"},
+	{under: "policy", use: "get", short: "The policy in force", path: "/v1/policy", example: "  shelfsync policy get -o yaml > policy.yaml"},
+	{under: "policy", use: "put FILE", short: "Put a policy in force", method: http.MethodPut, path: "/v1/policy", file: true, edit: replacing,
+		long:    "FILE is what policy get prints, changed; JSON or YAML. The version in it is the one that it replaces: where another is in force by now, nothing is done.",
+		example: "  shelfsync policy put policy.yaml"},
+	{under: "policy", use: "dry-run FILE", short: "What a policy would have changed, over recorded history", method: http.MethodPut, path: "/v1/policy?dry_run=true", file: true, edit: replacing,
+		example: "  shelfsync policy dry-run policy.yaml\n  shelfsync policy dry-run policy.yaml --from 2026-11-23T00:00:00Z",
+		flags:   []flag{{name: "from", what: "a position or a time: begin at the image before it; absent: at the newest"}},
+		columns: "SINCE=trial.wall REALLY_ACCEPTED=trial.really.accepted SHORT=trial.really.short CONFLICTS=trial.really.conflicts OVERSOLD=trial.really.oversold LOST_CARTS=trial.really.lost_carts WITH_IT_ACCEPTED=trial.with.accepted SHORT=trial.with.short CONFLICTS=trial.with.conflicts OVERSOLD=trial.with.oversold LOST_CARTS=trial.with.lost_carts"},
+}
+
+// replacing turns what policy get prints into what is put: the version read is the
+// one that is replaced, and what the hub adds to its answer is left out.
+func replacing(policy []byte) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(policy, &members); err != nil {
+		return nil, err
+	}
+	if version, ok := members["version"]; ok && members["replaces"] == nil {
+		members["replaces"] = version
+	}
+	for _, told := range []string{"version", "position", "trial"} {
+		delete(members, told)
+	}
+	return json.Marshal(members)
 }
 
 // step is the row of one step of a reservation.

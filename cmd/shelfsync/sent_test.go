@@ -41,8 +41,8 @@ func TestWhatCommandsSend(t *testing.T) {
 		{"exceptions admit 17 --by anna", `POST /v1/exceptions/17/admit {"by":"anna"}`},
 		{"availability --item MUG --as-of 7.9", `GET /v1/availability?as_of=7.9&item=MUG `},
 		{"policy get", `GET /v1/policy `},
-		{"policy put -", `PUT /v1/policy {"version":2}`},
-		{"policy dry-run -", `PUT /v1/policy?dry_run=true {"version":2}`},
+		{"policy put -", `PUT /v1/policy {"replaces":2}`},
+		{"policy dry-run -", `PUT /v1/policy?dry_run=true {"replaces":2}`},
 		{"explain --location S014 --item MUG --from 7.9", `GET /v1/explain?from=7.9&item=MUG&limit=1000&location=S014 `},
 		{"reservations reserve --id r --channel web --want MUG=2 --group nearby", `POST /v1/reservations {"channel":"web","id":"r","lines":[{"item":"MUG","quantity":2,"candidate_group":"nearby"}]}`},
 		{"transfers close wms/D1 --reason lost", `POST /v1/transfers/wms%2FD1/close {"reason":"lost"}`},
@@ -57,7 +57,7 @@ func TestWhatCommandsSend(t *testing.T) {
 
 	answer = `{"location":"S014","item":"MUG","opening":{"position":"7.1","wall":"2026-11-24T08:00:00Z","balance":{"sellable":10}},"count":1,"closing":{"sellable":8.5},` +
 		`"position":"7.9","data":[{"position":"7.5","kind":"operation","operation":"S014.k3f9.1","change":{"sellable":-1.50},"after":{"sellable":8.5},"why":["late"]}]}`
-	o.sees("explain --location S014 --item MUG", "FROM WALL SELLABLE", "7.1 2026-11-24T08:00:00Z 10", "S014.k3f9.1 - - - -1.50 - - - 8.5 late", "TO SELLABLE", "7.9 8.5")
+	o.sees("explain --location S014 --item MUG", "FROM WALL SELLABLE", "7.1 2026-11-24T08:00:00Z 10", "S014.k3f9.1 - - - -1.50 - - - - 8.5 late", "TO SELLABLE", "7.9 8.5")
 	if text := o.sees("explain --location S014 --item MUG -o json"); strings.Index(text, `"opening"`) > strings.Index(text, `"data"`) || !strings.Contains(text, "-1.50") {
 		t.Errorf("the whole answer is not there, or in another order: %s", text)
 	}

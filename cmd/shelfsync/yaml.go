@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -77,4 +78,69 @@ func yamlString(text string) (*yaml.Node, error) {
 	node := &yaml.Node{}
 	err := node.Encode(text)
 	return node, err
+}
+
+// jsonOf reads a file that people may have written as JSON or as YAML. A number
+// keeps its digits: what JSON would not take as a number is a text.
+func jsonOf(file []byte) ([]byte, error) {
+	if json.Valid(file) {
+		return file, nil
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(file, &document); err != nil {
+		return nil, fmt.Errorf("neither JSON nor YAML: %w", err)
+	}
+	if len(document.Content) != 1 {
+		return nil, errors.New("the file says nothing")
+	}
+	var out bytes.Buffer
+	err := writeJSON(&out, document.Content[0])
+	return out.Bytes(), err
+}
+
+func writeJSON(out *bytes.Buffer, node *yaml.Node) error {
+	switch node.Kind {
+	case yaml.MappingNode, yaml.SequenceNode:
+		return writeNested(out, node)
+	case yaml.AliasNode:
+		return fmt.Errorf("line %d: a reference to another part of the file is not taken", node.Line)
+	}
+	if number := []byte(node.Value); node.Tag == "!!int" || node.Tag == "!!float" {
+		if json.Valid(number) {
+			out.Write(number)
+			return nil
+		}
+	}
+	var value any = node.Value
+	if node.Tag == "!!bool" || node.Tag == "!!null" {
+		if err := node.Decode(&value); err != nil {
+			return fmt.Errorf("line %d: %w", node.Line, err)
+		}
+	}
+	text, err := json.Marshal(value)
+	out.Write(text)
+	return err
+}
+
+func writeNested(out *bytes.Buffer, node *yaml.Node) error {
+	open, between, end := byte('['), []byte(","), byte(']')
+	if node.Kind == yaml.MappingNode {
+		open, end = '{', '}'
+	}
+	out.WriteByte(open)
+	for i, inner := range node.Content { // members of a mapping come as key, value, key, value
+		if key := node.Kind == yaml.MappingNode && i%2 == 0; i > 0 && (node.Kind == yaml.SequenceNode || key) {
+			out.Write(between)
+		} else if i > 0 {
+			out.WriteByte(':')
+		}
+		if node.Kind == yaml.MappingNode && i%2 == 0 {
+			inner = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: inner.Value}
+		}
+		if err := writeJSON(out, inner); err != nil {
+			return err
+		}
+	}
+	out.WriteByte(end)
+	return nil
 }
