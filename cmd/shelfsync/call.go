@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -376,34 +375,6 @@ func (a *asked) pages(q question, query url.Values) ([]byte, error) {
 		fmt.Fprintf(a.hub.say, "There is more than these %d: see --limit.\n", len(rows))
 	}
 	return first.page(rows, cursor)
-}
-
-// fromFile is the body that a file holds.
-func (a *asked) fromFile() ([]byte, error) {
-	file, err := readFile(a.words["FILE"], a.cmd.InOrStdin())
-	if err != nil {
-		return nil, err
-	}
-	body, err := jsonOf(file)
-	if err == nil && a.edit != nil {
-		body, err = a.edit(body)
-	}
-	if err != nil {
-		return nil, usage{fmt.Errorf("read %s: %w", a.words["FILE"], err)}
-	}
-	return body, nil
-}
-
-// readFile reads a whole file, or standard input for -.
-func readFile(name string, stdin io.Reader) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(stdin)
-	}
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return nil, usage{err}
-	}
-	return content, nil
 }
 
 // with joins flags that many calls share with a call's own.
