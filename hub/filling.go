@@ -209,8 +209,8 @@ func (s *Server) fillFrom(ctx context.Context, p peerJournal, gap journal.Gap) (
 // keeps reports whether the retention would keep a stretch, so that nothing is
 // fetched only to be dropped.
 func (s *Server) keeps(t journal.Stretch) bool {
-	kept, r := s.journal.kept, s.retains()
-	return t.At >= kept.LastAt()-r.Days*dayMS && s.bytesKept()+t.Bytes+t.Bytes/protocol.JournalFilterShare <= r.Bytes
+	r := s.retains()
+	return t.At >= s.stamp()-r.Days*dayMS && s.bytesKept()+t.Bytes+t.Bytes/protocol.JournalFilterShare <= r.Bytes
 }
 
 func (s *Server) bytesKept() int64 {

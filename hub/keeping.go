@@ -78,17 +78,20 @@ type looked struct {
 	by       Retention
 }
 
-// retain lets go of what the retention no longer covers. Days are counted from
-// the newest entry, by the stamps of the log: a node whose clock is wrong, or that
-// was off for a year, does not drop what it never showed.
+// stamp is the day that days are counted from: the newest entry's, by the leader's
+// clock, or this node's own where that is earlier. A node that was off for a year does
+// not drop what it never showed, and a leader whose clock was wrong empties no journal.
+func (s *Server) stamp() int64 { return min(s.journal.kept.LastAt(), s.Now().UnixMilli()) }
+
+// retain lets go of what the retention no longer covers.
 func (s *Server) retain() error {
 	kept, r := s.journal.kept, s.retains()
-	now := looked{kept.Segments(), kept.LastAt() / dayMS, r}
+	now := looked{kept.Segments(), s.stamp() / dayMS, r}
 	if now == s.looked {
 		return nil
 	}
 	s.looked = now
-	index, err := kept.Beyond(kept.LastAt()-r.Days*dayMS, r.Bytes)
+	index, err := kept.Beyond(s.stamp()-r.Days*dayMS, r.Bytes)
 	if index > 0 {
 		s.journal.change(func(j *journal.Journal) error { return j.Retain(index) })
 	}
@@ -99,8 +102,8 @@ func (s *Server) retain() error {
 // frozen, and writing it costs the log nothing.
 func (s *Server) imageOfDay(ctx context.Context) error {
 	kept, state := s.journal.kept, s.board.State()
-	at := kept.LastAt()
-	if kept.Last() == 0 || state.Index() == 0 || s.imaged >= at/dayMS {
+	at := s.stamp()
+	if kept.Last() == 0 || state.Index() == 0 || s.imaged == at/dayMS {
 		return nil
 	}
 	images, err := kept.Images()

@@ -53,7 +53,9 @@ func (b *busy) act(i int) {
 	q := stock.Quantity(1+b.random.IntN(4)) * stock.Unit
 	from := len(s.operations)
 	id := fmt.Sprint("r", max(0, i-b.random.IntN(30)))
-	switch b.random.IntN(12) {
+	switch b.random.IntN(13) {
+	case 12:
+		b.lookAfter(i, item)
 	case 0, 1:
 		s.write(stock.Line{Kind: stock.Delivery, Item: item, Quantity: 3 * q})
 	case 2, 3:
@@ -83,6 +85,26 @@ func (b *busy) act(i int) {
 	}
 	if batch := s.batch(from, len(s.operations)); len(batch.Operations) > 0 {
 		b.put(protocol.BatchCommand(&protocol.BatchBytes{Agent: s.location, Installation: "pc", Epoch: s.epoch, After: batch.After, End: batch.End, Operations: batch.Operations}))
+	}
+}
+
+// lookAfter maps a code that a line was parked for, or admits what nobody could read.
+func (b *busy) lookAfter(i int, item string) {
+	s, code := b.stores[0], fmt.Sprint("new ", i)
+	raw := [][]byte{{0xc1}}
+	from := len(s.operations)
+	s.write(stock.Line{Kind: stock.Sale, Scanned: code, Quantity: stock.Unit})
+	s.operations = append(s.operations, raw[0])
+	s.at = append(s.at, protocol.Position{Sequence: s.at[len(s.at)-1].Sequence + 1, Chain: protocol.NextChain(s.at[len(s.at)-1].Chain, raw[0])})
+	batch := s.batch(from, len(s.operations))
+	b.put(protocol.BatchCommand(&protocol.BatchBytes{Agent: s.location, Installation: "pc", Epoch: s.epoch, After: batch.After, End: batch.End, Operations: batch.Operations}))
+	for no, e := range b.Board().State().ExceptionsFrom(0) {
+		switch {
+		case e.Open() && e.Code == stock.Parked:
+			b.put(protocol.EncodeCommand(&stock.Map{Code: e.Line.Code(), Item: item, Factor: 1, By: "anna"}))
+		case e.Open() && e.Code == stock.Quarantined:
+			b.put(protocol.EncodeCommand(&stock.Admit{Exception: no, By: "anna", Operation: stock.Operation{Lines: []stock.Line{{Kind: stock.Sale, Item: item, Quantity: stock.Unit}}}}))
+		}
 	}
 }
 

@@ -17,7 +17,6 @@ func roundSince(state *stock.State, l *stock.Location, epoch string, base protoc
 	if e, ok := l.Epoch(epoch); ok {
 		round.Through = e.Through
 	}
-	round.Policy = state.PolicySince(since)
 	for _, item := range state.ItemsSince(since) {
 		round.Items = append(round.Items, *item)
 	}

@@ -152,7 +152,7 @@ func (l *SQLite) waiting(number int64, through uint64) (int, error) {
 
 func (a *Archive) prove(e *ArchivedEpoch, upTo uint64) {
 	for e.End.Sequence < upTo {
-		operations, end, err := a.Read(e, e.End, againSlice, protocol.MaxIntakeBytes)
+		operations, end, err := a.Read(e, e.End, int(min(againSlice, upTo-e.End.Sequence)), protocol.MaxIntakeBytes) // not what was written again
 		e.End = end
 		if err != nil {
 			a.damage(e, err.Error())

@@ -70,11 +70,13 @@ func bring(ctx context.Context, settings config, file string, out io.Writer) err
 	defer archive.Close()
 	fmt.Fprintf(out, "%s: installation %s\n", file, archive.Installation())
 	server := agent.ServerConfig{Hubs: settings.Hub, Random: rand.Uint64, Log: log}
+	var failed error
 	for i := range archive.Epochs {
 		e := &archive.Epochs[i]
 		brought, err := agent.Deliver(ctx, historyOf(archive, e, settings.Location), server)
-		if err != nil {
-			return err
+		if err != nil { // the epochs after it may still be brought
+			failed = errors.Join(failed, fmt.Errorf("epoch %s: %w", e.Name, err))
+			continue
 		}
 		if brought.Epoch != e.Name {
 			fmt.Fprintf(out, "epoch %s: the hub has another history after operation %d; what it lacked went on as epoch %s\n", e.Name, brought.After, brought.Epoch)
@@ -88,13 +90,22 @@ func bring(ctx context.Context, settings config, file string, out io.Writer) err
 		fmt.Fprintf(out, "%d operations wait for a person's decision since a fork, and were not brought: see POST /v1/operations/{id}/admit of that PC\n", archive.Waiting)
 	}
 	if len(archive.Damages) > 0 || archive.Waiting > 0 {
-		return errMissing
+		failed = errors.Join(failed, errMissing)
 	}
-	return nil
+	return failed
+}
+
+// baseOf is what the hub is known to have told this epoch of. What its base says is
+// of the newest one: for an older one the hub's journal is asked from its beginning.
+func baseOf(archive *ledger.Archive, e *ledger.ArchivedEpoch) (none protocol.HubPosition) {
+	if e.Name == archive.Epochs[len(archive.Epochs)-1].Name {
+		return archive.Base()
+	}
+	return none
 }
 
 func historyOf(archive *ledger.Archive, e *ledger.ArchivedEpoch, location string) agent.History {
-	return agent.History{Location: location, Installation: archive.Installation(), Epoch: e.Name, Program: version, From: e.From, End: e.End, Base: archive.Base(),
+	return agent.History{Location: location, Installation: archive.Installation(), Epoch: e.Name, Program: version, From: e.From, End: e.End, Base: baseOf(archive, e),
 		Read: func(after protocol.Position, maxOperations, maxBytes int) ([][]byte, protocol.Position, error) {
 			return archive.Read(e, after, int(min(uint64(maxOperations), e.End.Sequence-after.Sequence)), maxBytes)
 		},

@@ -88,3 +88,31 @@ func TestAFeedBeginsAnewWithAPolicy(t *testing.T) {
 		}
 	})
 }
+
+// A class that an item gets may let a policy keep it back: feeds of channels begin
+// anew, for no level says so.
+func TestAFeedHearsOfAClass(t *testing.T) {
+	inShop(t, func(c *client) {
+		c.ok("PUT", "/v1/policy", asJSON, `{"safety_stock":[{"class":"hot","quantity":100}]}`)
+		after := c.position()
+		c.ok("PUT", "/v1/items", asNDJSON, `{"code":"B","class":"default"}`)
+		if kinds, _, _ := c.poll("?wait_s=0&channel=web&after=" + after); len(kinds) != 0 && kinds[0] == "reset" {
+			c.t.Errorf("of a row that stays as it is a feed is told %v", kinds)
+		}
+		c.ok("PUT", "/v1/items", asNDJSON, `{"code":"A","class":"hot"}`)
+		left := "unsaid"
+		page := json.NewDecoder(c.call("GET", "/v1/feed?wait_s=0&channel=web&after="+after, "", "").Body)
+		for page.More() {
+			var line shapes.FeedLine
+			if err := page.Decode(&line); err != nil {
+				c.t.Fatal(err)
+			}
+			if at := line.Availability; at != nil && at.Item == "A" && at.Location == "S1" {
+				left = at.Quantity.String()
+			}
+		}
+		if left != "0" {
+			c.t.Errorf("of what the class keeps back is said %s", left)
+		}
+	})
+}

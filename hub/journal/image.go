@@ -164,10 +164,10 @@ func (j *Journal) Reaches(i Image) bool {
 	return len(run) > 0 && (i.Index+1 >= run[0].first || i.Index == 0 && !run[0].gap)
 }
 
-// dropImages removes those from which the journal no longer leads on.
-func (j *Journal) dropImages() error {
+// dropImages removes those from which a journal that begins at horizon does not
+// lead on.
+func (j *Journal) dropImages(horizon uint64) error {
 	images, _ := j.Images() // a damaged one stays for a person
-	horizon := j.Horizon()
 	for _, i := range images {
 		if i.Index+1 >= horizon {
 			break

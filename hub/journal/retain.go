@@ -13,17 +13,14 @@ func (j *Journal) Retain(index uint64) error {
 	if j.broken {
 		return ErrStopped
 	}
-	horizon := j.Horizon()
-	for len(j.sealed) > 0 {
-		next := j.newest.first
-		if len(j.sealed) > 1 {
-			next = j.sealed[1].first
-		} else if j.file == nil {
-			break
-		}
-		if next > index {
-			break
-		}
+	n, horizon := j.covered(index)
+	if n == 0 {
+		return nil
+	}
+	if err := j.dropImages(horizon); err != nil { // first: none may outlive what leads on from it
+		return j.stop("drop image", err)
+	}
+	for range n {
 		path := j.sealed[0].path
 		j.sealed = j.sealed[1:]
 		j.publishRetained()
@@ -31,13 +28,25 @@ func (j *Journal) Retain(index uint64) error {
 			return j.stop("drop journal segment", err)
 		}
 	}
-	if j.Horizon() == horizon {
-		return nil
-	}
-	if err := j.dropImages(); err != nil {
-		return j.stop("drop image", err)
-	}
 	return nil
+}
+
+// covered counts the oldest segments that hold nothing at or after an index, and
+// says where the journal begins without them.
+func (j *Journal) covered(index uint64) (n int, horizon uint64) {
+	for n < len(j.sealed) {
+		next := j.newest.first
+		if n+1 < len(j.sealed) {
+			next = j.sealed[n+1].first
+		} else if j.file == nil {
+			break
+		}
+		if next > index {
+			break
+		}
+		n, horizon = n+1, next
+	}
+	return n, horizon
 }
 
 // Beyond is the index to retain from, where nothing is kept that is older than a

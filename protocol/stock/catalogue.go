@@ -14,6 +14,7 @@ type PutItems struct{ Items []Item }
 
 func (s *State) putItems(c *PutItems) Result {
 	s.closed = true
+	reclassed := false
 	for _, item := range c.Items {
 		no, ok := s.ItemNo(item.Code)
 		if !ok {
@@ -23,8 +24,10 @@ func (s *State) putItems(c *PutItems) Result {
 		for _, alias := range old.Aliases {
 			if n, ok := s.aliasNo.get(alias.Code); ok && s.aliasItem(n) == no { // not taken over by another item
 				s.aliasNo.remove(s.generation, alias.Code)
+				s.aliases.clear(s.generation, n)
 			}
 		}
+		reclassed = reclassed || ok && (old.Class != item.Class || old.Stocked != item.Stocked)
 		*s.items.edit(s.generation, uint32(no), s.index) = item
 		for _, alias := range item.Aliases {
 			s.putAlias(no, alias)
@@ -34,15 +37,41 @@ func (s *State) putItems(c *PutItems) Result {
 		s.noteText(item.Unit)
 		s.noteText(item.Class)
 	}
+	if reclassed && s.policy.limits { // what the policy keeps back may have changed, and no level says so
+		rules := *s.policy
+		rules.changed = s.index
+		s.policy = &rules
+	}
 	return Result{Code: Accepted}
 }
 
+// putAlias lets a code mean an item. One that meant another until now leaves that
+// one's row: stores resolve by what they are told of items, in whatever order.
 func (s *State) putAlias(no ItemNo, alias Alias) {
+	if n, ok := s.aliasNo.get(alias.Code); ok {
+		if other := s.aliasItem(n); other != no {
+			s.withoutAlias(other, alias.Code)
+		}
+		s.aliases.clear(s.generation, n)
+	}
 	s.aliasNo.put(s.generation, alias.Code, s.nextAlias)
 	*s.aliases.edit(s.generation, s.nextAlias, s.index) = aliasRow{no, alias.Factor}
 	s.nextAlias++
 	s.note(uint64(alias.Factor))
 	s.noteText(alias.Code)
+}
+
+func (s *State) withoutAlias(no ItemNo, code string) {
+	item := s.Item(no)
+	var kept []Alias
+	for _, alias := range item.Aliases {
+		if alias.Code != code {
+			kept = append(kept, alias)
+		}
+	}
+	item.Aliases = kept
+	*s.items.edit(s.generation, uint32(no), s.index) = item
+	s.note(uint64(no), uint64(len(kept)))
 }
 
 func flag(b bool) uint64 {

@@ -83,7 +83,6 @@ func (s *State) unpark(number uint32, c *Map, result *Result) bool {
 	if to, elsewhere := s.Location(line.Location); !s.fits(l, no) || elsewhere && !s.fits(to, no) {
 		return false
 	}
-	told := len(result.Outcomes)
 	code := s.applyMovement(l, &op, 0)
 	s.endTransfers(&op)
 	s.settle(causeOf(&op, e.cause()))
@@ -92,7 +91,6 @@ func (s *State) unpark(number uint32, c *Map, result *Result) bool {
 		code = Mapped
 	}
 	s.outcome(l, &op, Outcome{Line: e.Number, Code: code, Text: c.Item}, result)
-	s.look(Change{Operation: &op, Outcomes: result.Outcomes[told:]})
 	return true
 }
 
@@ -130,6 +128,5 @@ func (s *State) admit(c *Admit) Result {
 	s.applyLines(l, &op, &result)
 	s.endException(c.Exception, Care{Action: WasAdmitted, By: c.By})
 	s.outcome(l, &op, Outcome{Code: Admitted}, &result)
-	s.look(Change{Operation: &op, Outcomes: result.Outcomes})
 	return result
 }
