@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 
@@ -77,4 +79,81 @@ func yamlString(text string) (*yaml.Node, error) {
 	node := &yaml.Node{}
 	err := node.Encode(text)
 	return node, err
+}
+
+// jsonOf writes YAML as JSON, the order of members and the digits of numbers
+// kept. What JSON has not, such as an alias or a number that is no decimal, is
+// an error with its line.
+func jsonOf(text []byte) ([]byte, error) {
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	var document, next yaml.Node
+	if err := in.Decode(&document); err != nil {
+		return nil, err
+	}
+	if err := in.Decode(&next); err != io.EOF {
+		return nil, errors.New("it holds more than one document")
+	}
+	var out bytes.Buffer
+	err := jsonNode(&out, document.Content[0])
+	return out.Bytes(), err
+}
+
+func jsonNode(out *bytes.Buffer, node *yaml.Node) error {
+	switch node.Kind {
+	case yaml.MappingNode, yaml.SequenceNode:
+		return jsonNested(out, node)
+	case yaml.ScalarNode:
+	default:
+		return fmt.Errorf("line %d: an alias is not read", node.Line)
+	}
+	switch tag := node.ShortTag(); {
+	case tag == "!!null":
+		out.WriteString("null")
+	case tag == "!!bool":
+		out.WriteString(strings.ToLower(node.Value))
+	case (tag == "!!int" || tag == "!!float") && json.Valid([]byte(node.Value)):
+		out.WriteString(node.Value)
+	case tag == "!!int" || tag == "!!float":
+		return fmt.Errorf("line %d: %s is no plain decimal number; a code stands in quotes", node.Line, node.Value)
+	default:
+		return jsonText(out, node.Value)
+	}
+	return nil
+}
+
+func jsonNested(out *bytes.Buffer, node *yaml.Node) error {
+	marks, seen := "[]", map[string]bool{}
+	if node.Kind == yaml.MappingNode {
+		marks = "{}"
+	}
+	out.WriteByte(marks[0])
+	for i, inner := range node.Content {
+		isKey := marks == "{}" && i%2 == 0
+		switch {
+		case i == 0:
+		case marks == "{}" && !isKey:
+			out.WriteByte(':')
+		default:
+			out.WriteByte(',')
+		}
+		if isKey && (inner.Kind != yaml.ScalarNode || seen[inner.Value]) {
+			return fmt.Errorf("line %d: a name that is no text, or stands there twice", inner.Line)
+		}
+		write := jsonNode
+		if isKey {
+			seen[inner.Value] = true
+			write = func(out *bytes.Buffer, key *yaml.Node) error { return jsonText(out, key.Value) }
+		}
+		if err := write(out, inner); err != nil {
+			return err
+		}
+	}
+	out.WriteByte(marks[1])
+	return nil
+}
+
+func jsonText(out *bytes.Buffer, text string) error {
+	content, err := json.Marshal(text)
+	out.Write(content)
+	return err
 }
