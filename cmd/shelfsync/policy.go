@@ -105,7 +105,7 @@ func trialRows(w io.Writer, answer []byte) error {
 	}
 	fmt.Fprintln(w, "SINCE\tWALL\tENTRIES")
 	fmt.Fprintf(w, "%s\t%s\t%d\n\n", plain(tried.Trial.From), tried.Trial.Wall.Format("2006-01-02T15:04:05.000Z07:00"), tried.Trial.Entries)
-	fmt.Fprintln(w, "\tREALLY\tWITH")
+	fmt.Fprintln(w, "COUNTED\tREALLY\tWITH")
 	for i, one := range really {
 		if i >= len(with) || with[i].name != one.name {
 			return fmt.Errorf("both sides of the trial do not hold %s", one.name)
