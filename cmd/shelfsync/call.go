@@ -30,18 +30,18 @@ type call struct {
 	example string
 
 	method string // empty: GET
-	path   string // with {ARGUMENT}
+	path   string // with {ARGUMENT}, also as the value of a query
 	flags  []flag
 	list   bool                         // answered in pages, which are followed up to --limit
-	file   bool                         // the body is FILE, of JSON or YAML
-	edit   func([]byte) ([]byte, error) // of such a body
+	file   func([]byte) ([]byte, error) // makes the body of what FILE holds
 	body   func(*asked) (object, error) // what the flags alone do not say of the body
 	id     string                       // member of the body that makes a repetition safe
 	run    func(*asked) error           // in place of asking and showing
 
-	columns string // HEAD=path:as …; empty: every value
-	above   string // columns of a row ahead of the table, about the whole answer
-	below   string // and of one behind it
+	columns string                                 // HEAD=path:as …; empty: every value
+	above   string                                 // columns of a row ahead of the table, about the whole answer
+	below   []string                               // and of those behind it
+	rows    func(w io.Writer, answer []byte) error // in place of all these
 }
 
 // object is a JSON object on its way out.
@@ -247,34 +247,30 @@ func (a *asked) ask() error {
 	if err != nil {
 		return err
 	}
-	return a.hub.show(answer, func(w io.Writer) error { return a.table(w, answer) })
-}
-
-// table writes what a person sees of an answer.
-func (a *asked) table(w io.Writer, answer []byte) error {
-	about := func(columns string) error {
-		if columns == "" {
-			return nil
-		}
-		value, err := decode(answer)
-		if err != nil {
-			return err
-		}
-		writeRows(w, []any{value}, parseColumns(columns))
-		return nil
+	rows := a.table
+	if a.rows != nil {
+		rows = a.rows
 	}
-	return errors.Join(about(a.above), table(w, answer, parseColumns(a.columns)), about(a.below))
+	return a.hub.show(answer, func(w io.Writer) error { return rows(w, answer) })
 }
 
 func (a *asked) question() (q question, query url.Values, err error) {
-	q = question{method: cmp.Or(a.method, http.MethodGet), path: a.at(a.path)}
+	path, fixed, _ := strings.Cut(a.path, "?")
+	q = question{method: cmp.Or(a.method, http.MethodGet), path: a.at(path)}
+	if query, err = url.ParseQuery(fixed); err != nil {
+		return q, nil, err
+	}
+	for key, value := range query {
+		if word, ok := a.words[strings.Trim(value[0], "{}")]; ok {
+			query.Set(key, word)
+		}
+	}
 	body := object{}
 	if a.body != nil {
 		if body, err = a.body(a); err != nil {
 			return q, nil, err
 		}
 	}
-	query = url.Values{}
 	for _, f := range a.flags {
 		values, err := a.values(f)
 		if err != nil {
@@ -290,8 +286,10 @@ func (a *asked) question() (q question, query url.Values, err error) {
 		}
 	}
 	switch {
-	case a.file:
-		q.body, err = a.fromFile()
+	case a.file != nil:
+		if q.body, err = readFile(a.words["FILE"], a.cmd.InOrStdin()); err == nil {
+			q.body, err = a.file(q.body)
+		}
 	case len(body) > 0:
 		q.body, err = json.Marshal(body)
 	}
@@ -314,7 +312,7 @@ func (a *asked) send(q question, query url.Values) ([]byte, error) {
 		return a.pages(q, query)
 	}
 	if len(query) > 0 {
-		q.path += cmp.Or(map[bool]string{true: "&"}[strings.Contains(q.path, "?")], "?") + query.Encode()
+		q.path += "?" + query.Encode()
 	}
 	return a.hub.send(a.cmd.Context(), q)
 }

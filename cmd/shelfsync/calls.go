@@ -41,7 +41,7 @@ const (
 	locationColumns    = "CODE=code NAME=name REGION=region STATE=state GLN=gln WRITER=writer"
 )
 
-// calls are the hub's calls, but for those of exceptions.go.
+// calls are the hub's calls, but for those of exceptions.go and policy.go.
 var calls = []call{
 	{use: "agents", short: "Every store's agent: link, backlog, age", path: "/v1/agents", list: true,
 		example: "  shelfsync agents\n  shelfsync agents -o json | jq '.data[] | select(.state==\"offline\").location'",
@@ -55,7 +55,7 @@ var calls = []call{
 		flags: with(reading, flag{name: "item", kind: many, must: true, what: "which item; may be given again"},
 			flag{name: "location", kind: many, what: "at which location; may be given again; absent: every open one"}, flag{name: "channel", what: "for which channel"},
 			flag{name: "as-of", what: "as it was at this past position"}),
-		columns: "ITEM=item LOCATION=location CHANNEL=channel AVAILABLE=quantity AGE=age_ms:ms SELLABLE=parts.sellable CLAIMS=parts.claims SAFETY=parts.safety_stock THRESHOLD=parts.channel_threshold PROTECTED=parts.protected AHEAD=parts.ahead_of_papers"},
+		columns: "ITEM=item LOCATION=location CHANNEL=channel AVAILABLE=quantity AGE=age_ms:ms SELLABLE=parts.sellable CLAIMS=parts.claims SAFETY=parts.safety_stock THRESHOLD=parts.channel_threshold PROTECTED=parts.protected AHEAD=parts.ahead_of_papers EXCLUDED=excluded PAUSED=paused"},
 	{use: "conflicts", short: "Claims that gave way, and goods that left for claims that were over", path: "/v1/conflicts", list: true,
 		example: "  shelfsync conflicts --location S014",
 		flags:   with(reading, one, flag{name: "item", what: "only of this item"}, flag{name: "reservation", what: "only of this reservation"}),
@@ -67,15 +67,9 @@ var calls = []call{
 	{use: "journal", short: "Every applied operation, in the order of the log", path: "/v1/journal", list: true,
 		example: "  shelfsync journal --location S014 --item 85123A\n  shelfsync journal --receipt T1-000123 -o yaml\n  shelfsync journal --from 2026-11-24T08:00:00Z --to 2026-11-24T09:00:00Z",
 		flags: []flag{{name: "after", what: "begin after this position"}, one, {name: "item", what: "only with this item"}, {name: "order", what: "only of this order"},
-			{name: "receipt", what: "only of this receipt"}, {name: "correlation", what: "only of this trace id"}, {name: "from", what: "only since this time, such as 2026-11-24T08:00:00Z"}, {name: "to", what: "only until this time"}},
+			{name: "receipt", what: "only of this receipt"}, {name: "reservation", what: "only of this reservation"}, {name: "correlation", what: "only of this trace id"}, {name: "from", what: "only since this time, such as 2026-11-24T08:00:00Z"}, {name: "to", what: "only until this time"}},
 		columns: "POSITION=position WALL=wall KIND=kind LOCATION=location OPERATION=operation DOCUMENT=document RECEIPT=receipt RESERVATION=reservation LINE=lines.kind ITEM=lines.item QUANTITY=lines.quantity FROM=lines.from TO=lines.to EFFECT=lines.effect DETAIL=detail"},
-	{use: "explain", short: "Why a number is what it is: what it began as, and every change since", path: "/v1/explain", list: true,
-		example: "  shelfsync explain --location S014 --item 85123A\n  shelfsync explain --location S014 --item 85123A --from 7.900000 -o json",
-		flags: []flag{{name: "location", must: true, what: "where"}, {name: "item", must: true, what: "of which item"},
-			{name: "from", what: "a position or a time: begin before it; absent: at the newest image of the state"}},
-		above:   "FROM=opening.position WALL=opening.wall SELLABLE=opening.balance.sellable DAMAGED=opening.balance.damaged TO_INSPECT=opening.balance.return_pending IN_TRANSIT=opening.balance.in_transit RESERVED=opening.balance.claims",
-		columns: "POSITION=position WALL=wall KIND=kind OPERATION=operation DOCUMENT=document RECEIPT=receipt RESERVATION=reservation SELLABLE=change.sellable DAMAGED=change.damaged TO_INSPECT=change.return_pending IN_TRANSIT=change.in_transit RESERVED=change.claims THEN=after.sellable WHY=why",
-		below:   "TO=position SELLABLE=closing.sellable DAMAGED=closing.damaged TO_INSPECT=closing.return_pending IN_TRANSIT=closing.in_transit RESERVED=closing.claims CHANGES=count"},
+	explainCall,
 
 	{under: "reservations", use: "list", short: "Reservations, a row for each line", path: "/v1/reservations", list: true,
 		example: "  shelfsync reservations list --state open",
@@ -116,35 +110,10 @@ var calls = []call{
 		body:    func(a *asked) (object, error) { return object{"writer": a.words["WRITER"]}, nil },
 		flags:   []flag{{name: "replace", kind: yes, in: inBody, what: "take it from another writer"}}, columns: locationColumns},
 
-	{under: "movements", use: "post FILE", short: "Book a document of movements", method: http.MethodPost, path: "/v1/movements", file: true, id: "document",
+	{under: "movements", use: "post FILE", short: "Book a document of movements", method: http.MethodPost, path: "/v1/movements", file: asItIs, id: "document",
 		long:    "FILE is the JSON body of POST /v1/movements, or - for standard input. Its document is what makes a repetition safe.",
 		example: "  echo '{\"document\":\"opening-1\",\"location\":\"S014\",\"lines\":[{\"movement\":\"adjust\",\"item\":\"85123A\",\"quantity\":10,\"reason\":\"opening\"}]}' |\n    shelfsync movements post -",
 		columns: "DOCUMENT=document POSITION=position TRANSFER=transfer LINE=outcomes.line EFFECT=outcomes.effect DETAIL=outcomes.detail"},
-
-	{under: "policy", use: "get", short: "The policy in force", path: "/v1/policy", example: "  shelfsync policy get -o yaml > policy.yaml"},
-	{under: "policy", use: "put FILE", short: "Put a policy in force", method: http.MethodPut, path: "/v1/policy", file: true, edit: replacing,
-		long:    "FILE is what policy get prints, changed; JSON or YAML. The version in it is the one that it replaces: where another is in force by now, nothing is done.",
-		example: "  shelfsync policy put policy.yaml"},
-	{under: "policy", use: "dry-run FILE", short: "What a policy would have changed, over recorded history", method: http.MethodPut, path: "/v1/policy?dry_run=true", file: true, edit: replacing,
-		example: "  shelfsync policy dry-run policy.yaml\n  shelfsync policy dry-run policy.yaml --from 2026-11-23T00:00:00Z",
-		flags:   []flag{{name: "from", what: "a position or a time: begin at the image before it; absent: at the newest"}},
-		columns: "SINCE=trial.wall REALLY_ACCEPTED=trial.really.accepted SHORT=trial.really.short CONFLICTS=trial.really.conflicts OVERSOLD=trial.really.oversold LOST_CARTS=trial.really.lost_carts WITH_IT_ACCEPTED=trial.with.accepted SHORT=trial.with.short CONFLICTS=trial.with.conflicts OVERSOLD=trial.with.oversold LOST_CARTS=trial.with.lost_carts"},
-}
-
-// replacing turns what policy get prints into what is put: the version read is the
-// one that is replaced, and what the hub adds to its answer is left out.
-func replacing(policy []byte) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(policy, &members); err != nil {
-		return nil, err
-	}
-	if version, ok := members["version"]; ok && members["replaces"] == nil {
-		members["replaces"] = version
-	}
-	for _, told := range []string{"version", "position", "trial"} {
-		delete(members, told)
-	}
-	return json.Marshal(members)
 }
 
 // step is the row of one step of a reservation.

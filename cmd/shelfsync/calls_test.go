@@ -160,7 +160,7 @@ func TestWants(t *testing.T) {
 // Every row can be read: its arguments stand in its path or are used otherwise,
 // its noun has a line of help, and it has an example that names the command.
 func TestTheRowsOfCalls(t *testing.T) {
-	for _, row := range slices.Concat(calls, exceptionCalls) {
+	for _, row := range slices.Concat(calls, exceptionCalls, policyCalls) {
 		name := strings.TrimSpace(row.under + " " + strings.Fields(row.use)[0])
 		if row.under != "" && nouns[row.under] == "" {
 			t.Errorf("%s: its noun has no line of help", name)
@@ -196,7 +196,7 @@ func TestEveryCallHasACommand(t *testing.T) {
 		}
 	}
 	have := map[string]bool{}
-	for _, row := range slices.Concat(calls, exceptionCalls) {
+	for _, row := range slices.Concat(calls, exceptionCalls, policyCalls) {
 		method := row.method
 		switch {
 		case row.run != nil:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -95,7 +96,7 @@ func (h *hubs) showCluster(c *api.Cluster) error {
 		return err
 	}
 	return h.show(answer, func(w io.Writer) error {
-		fmt.Fprintln(w, "ID\tADDRESS\tAPI\tROLE\tVOTES\tPOSITION\tSTATE HASH\tHEARD")
+		fmt.Fprintln(w, "ID\tADDRESS\tAPI\tROLE\tVOTES\tPOSITION\tSTATE HASH\tJOURNAL FROM\tHEARD")
 		for _, n := range c.Nodes {
 			heard := "this node"
 			switch {
@@ -104,7 +105,7 @@ func (h *hubs) showCluster(c *api.Cluster) error {
 			case n.ID != c.Node:
 				heard = "never"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%s\n", n.ID, n.Address, n.API, n.Role, n.Votes, n.Position, n.StateHash, heard)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%s\t%s\n", n.ID, n.Address, n.API, n.Role, n.Votes, n.Position, n.StateHash, cmp.Or(n.Horizon, "-"), heard)
 		}
 		return nil
 	})

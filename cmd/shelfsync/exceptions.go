@@ -19,7 +19,7 @@ var exceptionCalls = []call{
 			flag{name: "owner", what: "only those that this person looks after"}),
 		columns: exceptionColumns},
 	{under: "exceptions", use: "get ID", short: "One of them, with what was done about it and what is kept of it", path: "/v1/exceptions/{ID}",
-		example: "  shelfsync exceptions get 17\n  shelfsync exceptions get 17 -o json", flags: reading, columns: exceptionColumns, below: careColumns},
+		example: "  shelfsync exceptions get 17\n  shelfsync exceptions get 17 -o json", flags: reading, columns: exceptionColumns, below: []string{careColumns}},
 	exceptionStep("owner", "Say who looks after it", "--owner anna --by ben", flag{name: "owner", in: inBody, must: true, what: "who looks after it from now on"}),
 	exceptionStep("resolve", "Close it by hand: nothing moves, say why nothing more is to be done", "--by anna --note 'a test scan'", flag{name: "note", in: inBody, must: true, what: "why"}),
 	mapCall(),
@@ -29,14 +29,14 @@ var exceptionCalls = []call{
 // exceptionStep is the row of one thing that is done about an exception.
 func exceptionStep(word, short, example string, flags ...flag) call {
 	return call{under: "exceptions", use: word + " ID", short: short, method: http.MethodPost, path: "/v1/exceptions/{ID}/" + word,
-		example: "  shelfsync exceptions " + word + " 17 " + example, flags: with([]flag{byWhom}, flags...), columns: exceptionColumns, below: careColumns}
+		example: "  shelfsync exceptions " + word + " 17 " + example, flags: with([]flag{byWhom}, flags...), columns: exceptionColumns, below: []string{careColumns}}
 }
 
 func mapCall() call {
 	c := exceptionStep("map", "Say which item the code of a parked line is: all lines parked for it take effect", "--item 85123A --factor 12 --by anna",
 		flag{name: "item", in: inBody, must: true, what: "which item it is"}, flag{name: "factor", kind: number, in: inBody, what: "how many units one is; absent: 1"})
 	c.long = "The code becomes an alias of the item. The lines take effect in the order in which they were parked."
-	c.columns, c.below = "CODE=code ITEM=item APPLIED=applied POSITION=position", ""
+	c.columns, c.below = "CODE=code ITEM=item APPLIED=applied POSITION=position", nil
 	return c
 }
 

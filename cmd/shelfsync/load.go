@@ -185,3 +185,15 @@ func noneTaken(problem *api.Problem, rows int64) (taken api.Loaded) {
 	}
 	return taken
 }
+
+// readFile reads a whole file, or standard input for -.
+func readFile(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(stdin)
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usage{err}
+	}
+	return content, nil
+}

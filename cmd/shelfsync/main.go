@@ -7,7 +7,7 @@
 // Owner. Each command owns what it starts and leaves nothing behind.
 //
 // Flow. A command that asks the hub is a row of a table (calls.go,
-// exceptions.go): flags -> a request to the hub's HTTP API -> table, JSON or
+// exceptions.go, policy.go): flags -> a request to the hub's HTTP API -> table, JSON or
 // YAML. The others (rehearse, cluster, status) stand in files of their own.
 package main
 
@@ -70,7 +70,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	root.AddCommand(rehearseCommand(), clusterCommand(), statusCommand())
-	addCalls(root, calls, exceptionCalls)
+	addCalls(root, calls, exceptionCalls, policyCalls)
 	return root
 }
 

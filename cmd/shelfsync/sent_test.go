@@ -42,28 +42,30 @@ func TestWhatCommandsSend(t *testing.T) {
 		{"availability --item MUG --as-of 7.9", `GET /v1/availability?as_of=7.9&item=MUG `},
 		{"policy get", `GET /v1/policy `},
 		{"policy put -", `PUT /v1/policy {"replaces":2}`},
-		{"policy dry-run -", `PUT /v1/policy?dry_run=true {"replaces":2}`},
-		{"explain --location S014 --item MUG --from 7.9", `GET /v1/explain?from=7.9&item=MUG&limit=1000&location=S014 `},
+		{"policy dry-run - --from 7.9", `PUT /v1/policy?dry_run=true&from=7.9 {"replaces":2}`},
+		{"explain S014 A&b/c --from 7.9", `GET /v1/explain?from=7.9&item=A%26b%2Fc&limit=1000&location=S014 `},
 		{"reservations reserve --id r --channel web --want MUG=2 --group nearby", `POST /v1/reservations {"channel":"web","id":"r","lines":[{"item":"MUG","quantity":2,"candidate_group":"nearby"}]}`},
 		{"transfers close wms/D1 --reason lost", `POST /v1/transfers/wms%2FD1/close {"reason":"lost"}`},
 		{"reservations extend web-1 --ttl 15m --line 2.1 --quantity 0.5", `POST /v1/reservations/web-1/extend {"line":"2.1","quantity":0.5,"ttl_s":900}`},
 		{"reservations confirm a?b", `POST /v1/reservations/a%3Fb/confirm `},
 	} {
+		answer = map[bool]string{true: `{"trial":{"really":{"accepted":3,"missing":1.50},"with":{"accepted":2,"missing":2.5}}}`, false: `{}`}[strings.Contains(c.line, "dry-run")]
 		o.sees(c.line)
 		if got != c.sent {
 			t.Errorf("%s sends\n%s, want\n%s", c.line, got, c.sent)
 		}
 	}
 
-	answer = `{"location":"S014","item":"MUG","opening":{"position":"7.1","wall":"2026-11-24T08:00:00Z","balance":{"sellable":10}},"count":1,"closing":{"sellable":8.5},` +
-		`"position":"7.9","data":[{"position":"7.5","kind":"operation","operation":"S014.k3f9.1","change":{"sellable":-1.50},"after":{"sellable":8.5},"why":["late"]}]}`
-	o.sees("explain --location S014 --item MUG", "FROM WALL SELLABLE", "7.1 2026-11-24T08:00:00Z 10", "S014.k3f9.1 - - - -1.50 - - - - 8.5 late", "TO SELLABLE", "7.9 8.5")
-	if text := o.sees("explain --location S014 --item MUG -o json"); strings.Index(text, `"opening"`) > strings.Index(text, `"data"`) || !strings.Contains(text, "-1.50") {
+	answer = `{"location":"S014","item":"MUG","opening":{"position":"7.1","wall":"2026-11-24T08:00:00Z","balance":{"sellable":10}},"totals":[{"kind":"sale","changes":1,"change":{"sellable":-1.50}}],` +
+		`"count":1,"closing":{"sellable":8.5},"position":"7.9","data":[{"position":"7.5","kind":"operation","operation":"S014.k3f9.1","lines":[{"kind":"sale"},{"kind":"return"}],` +
+		`"change":{"sellable":-1.50},"after":{"sellable":8.5},"why":["late"]}]}`
+	o.sees("explain S014 MUG", "FROM WALL SELLABLE", "7.1 2026-11-24T08:00:00Z 10", "operation sale,return S014.k3f9.1 - - - -1.50 - - - - 8.5 late", "sale 1 -1.50", "TO CHANGES SELLABLE", "7.9 1 8.5")
+	if text := o.sees("explain S014 MUG -o json"); strings.Index(text, `"opening"`) > strings.Index(text, `"data"`) || !strings.Contains(text, "-1.50") {
 		t.Errorf("the whole answer is not there, or in another order: %s", text)
 	}
-	answer = `{"version":3,"classes":{"kitchen":{"safety_stock":2.5}}}`
-	o.sees("policy get", "version 3 classes.kitchen.safety_stock 2.5")
-	if text := o.sees("policy get -o yaml"); text != "version: 3\nclasses:\n  kitchen:\n    safety_stock: 2.5\n" {
+	answer = `{"version":3,"safety_stock":[{"class":"kitchen","quantity":2.50}]}`
+	o.sees("policy get", "version 3 safety_stock[0].class kitchen safety_stock[0].quantity 2.50")
+	if text := o.sees("policy get -o yaml"); text != "version: 3\nsafety_stock:\n  - class: kitchen\n    quantity: 2.50\n" {
 		t.Errorf("%s", text)
 	}
 	answer = `not json`

@@ -47,7 +47,7 @@ func (h *hubs) show(answer []byte, rows func(w io.Writer) error) error {
 type column struct {
 	head string
 	path []string
-	as   string // ms: a length of time; empty: as it is
+	as   string // ms: a length of time; each: all of a list in one cell; empty: as it is
 }
 
 // parseColumns reads HEAD=path or HEAD=path:as, parted by spaces. Where a path
@@ -81,6 +81,24 @@ func table(w io.Writer, answer []byte, columns []column) error {
 	return nil
 }
 
+// table writes what a person sees of an answer: tables, an empty line between two.
+func (a *asked) table(w io.Writer, answer []byte) error {
+	value, err := decode(answer)
+	if err != nil {
+		return err
+	}
+	if a.above != "" {
+		writeRows(w, []any{value}, parseColumns(a.above))
+		fmt.Fprintln(w)
+	}
+	err = table(w, answer, parseColumns(a.columns))
+	for _, columns := range a.below {
+		fmt.Fprintln(w)
+		writeRows(w, []any{value}, parseColumns(columns))
+	}
+	return err
+}
+
 func writeRows(w io.Writer, rows []any, columns []column) {
 	heads := make([]string, len(columns))
 	for i, c := range columns {
@@ -107,7 +125,7 @@ func spread(row any, columns []column) []any {
 	}
 	for _, c := range columns {
 		inner, ok := object[c.path[0]].([]any)
-		if !ok || len(c.path) < 2 || len(inner) == 0 {
+		if !ok || len(c.path) < 2 || len(inner) == 0 || c.as == "each" {
 			continue
 		}
 		rows := make([]any, len(inner))
@@ -125,7 +143,10 @@ func spread(row any, columns []column) []any {
 }
 
 func find(value any, path []string) any {
-	for _, key := range path {
+	for i, key := range path {
+		if list, ok := value.([]any); ok {
+			return gather(list, path[i:])
+		}
 		object, ok := value.(map[string]any)
 		if !ok {
 			return nil
@@ -133,6 +154,20 @@ func find(value any, path []string) any {
 		value = object[key]
 	}
 	return value
+}
+
+// gather finds in every member of a list; nil where none has it.
+func gather(list []any, path []string) any {
+	var found []any
+	for _, member := range list {
+		if value := find(member, path); value != nil {
+			found = append(found, value)
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return found
 }
 
 func cell(value any, as string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 
@@ -80,67 +81,79 @@ func yamlString(text string) (*yaml.Node, error) {
 	return node, err
 }
 
-// jsonOf reads a file that people may have written as JSON or as YAML. A number
-// keeps its digits: what JSON would not take as a number is a text.
-func jsonOf(file []byte) ([]byte, error) {
-	if json.Valid(file) {
-		return file, nil
+// jsonOf writes YAML as JSON, the order of members and the digits of numbers
+// kept. What JSON has not, such as an alias or a number that is no decimal, is
+// an error with its line.
+func jsonOf(text []byte) ([]byte, error) {
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	var document, next yaml.Node
+	if err := in.Decode(&document); err != nil {
+		return nil, err
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(file, &document); err != nil {
-		return nil, fmt.Errorf("neither JSON nor YAML: %w", err)
-	}
-	if len(document.Content) != 1 {
-		return nil, errors.New("the file says nothing")
+	if err := in.Decode(&next); err != io.EOF {
+		return nil, errors.New("it holds more than one document")
 	}
 	var out bytes.Buffer
-	err := writeJSON(&out, document.Content[0])
+	err := jsonNode(&out, document.Content[0])
 	return out.Bytes(), err
 }
 
-func writeJSON(out *bytes.Buffer, node *yaml.Node) error {
+func jsonNode(out *bytes.Buffer, node *yaml.Node) error {
 	switch node.Kind {
 	case yaml.MappingNode, yaml.SequenceNode:
-		return writeNested(out, node)
-	case yaml.AliasNode:
-		return fmt.Errorf("line %d: a reference to another part of the file is not taken", node.Line)
+		return jsonNested(out, node)
+	case yaml.ScalarNode:
+	default:
+		return fmt.Errorf("line %d: an alias is not read", node.Line)
 	}
-	if number := []byte(node.Value); node.Tag == "!!int" || node.Tag == "!!float" {
-		if json.Valid(number) {
-			out.Write(number)
-			return nil
-		}
+	switch tag := node.ShortTag(); {
+	case tag == "!!null":
+		out.WriteString("null")
+	case tag == "!!bool":
+		out.WriteString(strings.ToLower(node.Value))
+	case (tag == "!!int" || tag == "!!float") && json.Valid([]byte(node.Value)):
+		out.WriteString(node.Value)
+	case tag == "!!int" || tag == "!!float":
+		return fmt.Errorf("line %d: %s is no plain decimal number; a code stands in quotes", node.Line, node.Value)
+	default:
+		return jsonText(out, node.Value)
 	}
-	var value any = node.Value
-	if node.Tag == "!!bool" || node.Tag == "!!null" {
-		if err := node.Decode(&value); err != nil {
-			return fmt.Errorf("line %d: %w", node.Line, err)
-		}
-	}
-	text, err := json.Marshal(value)
-	out.Write(text)
-	return err
+	return nil
 }
 
-func writeNested(out *bytes.Buffer, node *yaml.Node) error {
-	open, between, end := byte('['), []byte(","), byte(']')
+func jsonNested(out *bytes.Buffer, node *yaml.Node) error {
+	marks, seen := "[]", map[string]bool{}
 	if node.Kind == yaml.MappingNode {
-		open, end = '{', '}'
+		marks = "{}"
 	}
-	out.WriteByte(open)
-	for i, inner := range node.Content { // members of a mapping come as key, value, key, value
-		if key := node.Kind == yaml.MappingNode && i%2 == 0; i > 0 && (node.Kind == yaml.SequenceNode || key) {
-			out.Write(between)
-		} else if i > 0 {
+	out.WriteByte(marks[0])
+	for i, inner := range node.Content {
+		isKey := marks == "{}" && i%2 == 0
+		switch {
+		case i == 0:
+		case marks == "{}" && !isKey:
 			out.WriteByte(':')
+		default:
+			out.WriteByte(',')
 		}
-		if node.Kind == yaml.MappingNode && i%2 == 0 {
-			inner = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: inner.Value}
+		if isKey && (inner.Kind != yaml.ScalarNode || seen[inner.Value]) {
+			return fmt.Errorf("line %d: a name that is no text, or stands there twice", inner.Line)
 		}
-		if err := writeJSON(out, inner); err != nil {
+		write := jsonNode
+		if isKey {
+			seen[inner.Value] = true
+			write = func(out *bytes.Buffer, key *yaml.Node) error { return jsonText(out, key.Value) }
+		}
+		if err := write(out, inner); err != nil {
 			return err
 		}
 	}
-	out.WriteByte(end)
+	out.WriteByte(marks[1])
 	return nil
+}
+
+func jsonText(out *bytes.Buffer, text string) error {
+	content, err := json.Marshal(text)
+	out.Write(content)
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -80,5 +81,18 @@ o: {}
 `
 	if got, err := yamlOf([]byte(text)); err != nil || string(got) != want {
 		t.Errorf("%v\n%s", err, got)
+	}
+}
+
+// What is written as YAML is read back as the same JSON, to the last digit.
+func TestYAMLIsReadBack(t *testing.T) {
+	for _, text := range []string{`{"b":1.10,"no":"NO","clock":"12:30:45","day":"2026-11-25","n":null,"tab":"\t\n","yes":true,"code":"0012","lines":[{"item":"1e3","quantity":0.125},{"item":"","quantity":-3}],"o":{},"a":[],"":"=","<<":"~"}`} {
+		yamlText, err := yamlOf([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := jsonOf(yamlText); err != nil || string(got) != strings.ReplaceAll(text, "<<", `\u003c\u003c`) {
+			t.Errorf("%v\n%s\n%s", err, got, yamlText)
+		}
 	}
 }
