@@ -7,6 +7,7 @@ import (
 	"github.com/shelfsync/shelfsync/agent"
 	"github.com/shelfsync/shelfsync/agent/ledger"
 	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
 )
 
@@ -79,4 +80,39 @@ func TestADiskWhoseForkHadHeldOperationsIsImportedOnce(t *testing.T) {
 		carry(t, w, h)
 	}
 	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "A6", "B2", "B3")
+}
+
+// TestTwoCopiesThatForkDifferentlyWriteAnOperationOnce: one asked a hub whose journal
+// could not tell any more, the other one that could.
+func TestTwoCopiesThatForkDifferentlyWriteAnOperationOnce(t *testing.T) {
+	dir := t.TempDir()
+	w := opened(t, dir)
+	backup := copied(t, dir)
+	w.till("A5")
+	w.till("A6")
+	w.quiet()
+	w.forgets = 6
+	restored := pc(t, backup, w.central)
+	restored.nodes = 1
+	restored.restart()
+	for _, r := range []string{"B1", "B2", "B3"} {
+		restored.till(r)
+	}
+	image := copied(t, backup) // nightly image of the disk
+	restored.quiet()
+	restored.cut(false)
+	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "A6", "B2", "B3")
+	w.forgets = 0 // the journal's gap was filled meanwhile
+	again := pc(t, image, w.central)
+	again.nodes = 1
+	again.restart()
+	again.quiet()
+	l, _ := w.hub.Location(here)
+	item, _ := w.hub.ItemNo("cup")
+	if left := l.Level(item).Sellable; left != 91*stock.Unit {
+		t.Errorf("nine cups of a hundred were sold, %s are left", left)
+	}
+	if n := w.hub.OpenExceptions(stock.Quarantined); n != 2 {
+		t.Errorf("%d operations wait for a person, 2 came twice", n)
+	}
 }

@@ -27,12 +27,8 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 	f.uint('u', uint64(v.ForgotEpoch))
 	f.uint('t', v.ForgotSequence)
 	f.strs('r', v.Replaced)
-	if len(v.Receipts) > 0 {
-		must(f.key('s').EncodeArrayLen(len(v.Receipts)))
-		for _, print := range v.Receipts {
-			must(f.w.enc.EncodeUint(print))
-		}
-	}
+	f.prints('s', v.Receipts)
+	f.prints('b', v.Again)
 	f.uint('q', v.Sold)
 	f.uint('m', v.Turned)
 }
@@ -78,6 +74,8 @@ func readLocationRow(r *reader) (v stock.LocationRow) {
 			r.list(len(r.left), func() { v.Replaced = append(v.Replaced, r.str(MaxText)) })
 		case 's':
 			r.list(len(r.left), func() { v.Receipts = append(v.Receipts, r.uint()) })
+		case 'b':
+			r.list(len(r.left), func() { v.Again = append(v.Again, r.uint()) })
 		case 'q':
 			v.Sold = r.uint()
 		case 'm':

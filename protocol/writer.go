@@ -107,6 +107,17 @@ func (f *fields) strs(key byte, list []string) {
 	}
 }
 
+// prints writes an array of numbers that are as large as any.
+func (f *fields) prints(key byte, list []uint64) {
+	if len(list) == 0 {
+		return
+	}
+	must(f.key(key).EncodeArrayLen(len(list)))
+	for _, print := range list {
+		must(f.w.enc.EncodeUint(print))
+	}
+}
+
 // bins writes an array of byte strings.
 func (f *fields) bins(key byte, list [][]byte) {
 	if len(list) == 0 {

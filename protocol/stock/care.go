@@ -185,3 +185,25 @@ func (s *State) watchReceipt(l *Location, op *Operation) {
 	l.receipts[l.sold%lastReceipts] = print
 	l.sold++
 }
+
+// maxAgain bounds the operations that forks made a location write again and that are
+// remembered, the oldest goes first: more than a PC sells in a day of two backups.
+const maxAgain = 1024
+
+// writtenBefore remembers what a fork made a location write again, by its bytes. Two
+// copies of a disk may find out differently from where on, and then write the same
+// operation into two epochs: it is applied once, and a person looks at the other.
+func (s *State) writtenBefore(l *Location, op *Operation) bool {
+	if op.Was == "" || op.Raw == nil {
+		return false
+	}
+	print := hashCode(string(op.Raw))
+	for _, before := range l.again {
+		if before == print {
+			return true
+		}
+	}
+	l.again = append(l.again[max(0, len(l.again)-maxAgain+1):len(l.again):len(l.again)], print) // a frozen state keeps its own
+	s.note(print)
+	return false
+}

@@ -66,6 +66,7 @@ type (
 		Receipts        []uint64 // prints of the last ones, in turn
 		Sold            uint64
 		Turned          uint64
+		Again           []uint64 // prints of what forks made it write again
 	}
 	// LevelRow is one level.
 	LevelRow struct {
@@ -171,7 +172,7 @@ func (s *State) locationRows(yield func(any) bool) bool {
 		l := *at
 		row := LocationRow{no, l.LocationFacts, l.Installation, l.Epochs, l.Outcomes, l.CaughtUp, l.heard, l.day, l.opened,
 			l.nextClaim, l.horizon, l.nextTask, l.taskHorizon, s.locations.changedAt(no),
-			l.nextTransfer, l.transferHorizon, l.Replaced, l.forgot.epoch, l.forgot.sequence, l.receipts[:min(l.sold, lastReceipts)], l.sold, l.Turned}
+			l.nextTransfer, l.transferHorizon, l.Replaced, l.forgot.epoch, l.forgot.sequence, l.receipts[:min(l.sold, lastReceipts)], l.sold, l.Turned, l.again}
 		if !yield(row) {
 			return false
 		}

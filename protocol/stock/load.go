@@ -96,7 +96,7 @@ func (b *Loader) location(r LocationRow) error {
 	if r.No >= uint32(s.nextLocation) {
 		return ErrImage
 	}
-	*s.locations.edit(0, r.No, r.Changed) = &Location{LocationFacts: r.Facts, No: LocationNo(r.No), Installation: r.Installation, Replaced: r.Replaced, Turned: r.Turned,
+	*s.locations.edit(0, r.No, r.Changed) = &Location{LocationFacts: r.Facts, No: LocationNo(r.No), Installation: r.Installation, Replaced: r.Replaced, Turned: r.Turned, again: r.Again,
 		Epochs: r.Epochs, Outcomes: r.Outcomes, CaughtUp: r.CaughtUp, heard: r.Heard, day: r.Day, opened: r.Opened,
 		nextClaim: r.NextClaim, horizon: r.Horizon, nextTask: r.NextTask, taskHorizon: r.TaskHorizon,
 		nextTransfer: r.NextTransfer, transferHorizon: r.TransferHorizon, forgot: countPlace{r.ForgotEpoch, r.ForgotSequence}}

@@ -84,6 +84,7 @@ type Location struct {
 	belowZero int                  // levels with an exception negative_stock
 	receipts  [lastReceipts]uint64 // prints of the last receipts, in turn
 	sold      uint64               // how many there were
+	again     []uint64             // prints of what forks made it write again, oldest first
 }
 
 // unheardAge is the least age told for a location that no tick of this term has

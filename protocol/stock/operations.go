@@ -147,6 +147,12 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 		s.quarantine(l, op, fault)
 		return
 	}
+	if s.writtenBefore(l, op) {
+		fault := "was written again before, under another epoch: a copy of the store's disk has brought it"
+		s.outcome(l, op, Outcome{Code: Quarantined, Text: fault}, result)
+		s.quarantine(l, op, fault)
+		return
+	}
 	if op.Was != "" && op.ID.Sequence == 1 {
 		s.except(Exception{Code: Fork, Location: l.No, Operation: op.ID, Text: "what was written from " + op.Was + " on came under a new epoch: the hub has another history there"})
 	}
