@@ -106,10 +106,6 @@ func (l *Line) goodsFault() string {
 	return ""
 }
 
-// final are the kinds that are not undone: what was counted is counted again,
-// and about a claim the store says the next thing.
-var final = []Kind{Count, Arrive, CloseTransfer, Stage, Unstage, CannotPick}
-
 // FaultOf is the first reason why an operation cannot be applied, or empty.
 func (o *Operation) FaultOf() string {
 	if o.Fault != "" {
@@ -120,7 +116,7 @@ func (o *Operation) FaultOf() string {
 	}
 	for i := range o.Lines {
 		fault := o.Lines[i].Fault()
-		if kind := o.Lines[i].Kind; fault == "" && o.Reverses != "" && oneOf(final, kind) {
+		if kind := o.Lines[i].Kind; fault == "" && o.Reverses != "" && (kind == Count || kind == Arrive || kind == CloseTransfer) {
 			fault = kind.String() + " cannot be undone"
 		}
 		if fault != "" {
