@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected lines of the scripts and golden values")
@@ -20,8 +22,12 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no scripts under testdata: %v", err)
 	}
+	all := &shown{kinds: map[stock.Kind]bool{}, turns: map[turn]bool{}}
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { playScript(t, path) })
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { playScript(t, path, all) })
+	}
+	if all.played == len(paths) { // not only those that -run names
+		all.check(t)
 	}
 }
 
@@ -40,12 +46,14 @@ func TestDesignNamesEveryScript(t *testing.T) {
 	}
 }
 
-func playScript(t *testing.T, path string) {
+func playScript(t *testing.T, path string, all *shown) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
+	w.shown = all
+	all.played++
 	var got strings.Builder
 	for n, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		if strings.HasPrefix(line, "  ") {
@@ -59,6 +67,7 @@ func playScript(t *testing.T, path string) {
 		w.place = path + ":" + itoa(n+1)
 		for _, answer := range w.run(strings.Fields(strings.ReplaceAll(command, ",", " , "))) {
 			got.WriteString("  " + answer + "\n")
+			all.text.WriteString("  " + answer + "\n")
 		}
 	}
 	if got.String() == string(text) {

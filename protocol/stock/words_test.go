@@ -282,6 +282,7 @@ func (w *world) rawBytes(words []string) []string {
 
 // CHANNEL reserves ID QUANTITY ITEM at LOCATION...|from GROUP, ... [with OPTIONS]
 func (w *world) reserves(channel string, words []string) []string {
+	w.reserved = append(w.reserved, words[0])
 	r := &stock.Reserve{ID: words[0], Channel: channel, Mode: stock.AllOrNothing, TTL: 900_000}
 	words = words[1:]
 	if at := slices.Index(words, "with"); at >= 0 {
@@ -364,6 +365,9 @@ func (w *world) operation(words []string) (op stock.Operation) {
 			w.t.Fatalf("%s: no verb %q", w.place, c[0])
 		}
 		line := stock.Line{Kind: kind, ReservationLine: after(c, "line")}
+		if w.shown != nil {
+			w.shown.kinds[kind] = true
+		}
 		switch kind {
 		case stock.Done, stock.CloseTransfer:
 			line.Of = c[1]

@@ -21,6 +21,10 @@ type world struct {
 	stores  map[string]*store
 	papers  int
 	term    uint64
+
+	shown    *shown                      // of a script
+	reserved []string                    // ids of reservations, as asked for
+	claimed  map[string]stock.ClaimState // their lines after the last entry
 }
 
 // store is one location's writer: which PC, which epoch, and its ledgers.
@@ -73,6 +77,7 @@ func (w *world) apply(commands ...protocol.Command) []stock.Result {
 	if w.state.Hash() != w.replica.Hash() {
 		w.t.Fatalf("%s: two replicas differ at index %d", w.place, w.index)
 	}
+	w.noteTurns()
 	return results
 }
 
