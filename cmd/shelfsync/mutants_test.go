@@ -84,7 +84,7 @@ var mutants = []mutant{
 		"is still open", "1"},
 	{"a mapped line taken for one unit", "protocol/stock/mapping.go",
 		"		line.Quantity, line.Counted = q, counted\n",
-		"		line.Counted = counted\n",
+		"		_, line.Counted = q, counted\n",
 		"movements do not sum to zero", "1"},
 	{"a count that does not close the past", "protocol/stock/count.go",
 		"	return l.before(op, last.place)\n",

@@ -33,13 +33,9 @@ type exceptionsInput struct {
 	Owner    string `query:"owner" example:"anna"`
 }
 
-func (in *exceptionsInput) matches(shape *shapes.Exception) bool {
-	state := in.State
-	if state == "" {
-		state = "open"
-	}
-	return (state == "all" || state == shape.State) && (in.Kind == "" || in.Kind == shape.Kind) &&
-		(in.Location == "" || in.Location == shape.Location) && (in.Owner == "" || in.Owner == shape.Owner)
+func (in *exceptionsInput) matches(state *stock.State, e *stock.Exception) bool {
+	return (in.State == "all" || e.Open() == (in.State != "ended")) && (in.Kind == "" || in.Kind == e.Code.String()) &&
+		(in.Owner == "" || in.Owner == e.Owner) && (in.Location == "" || in.Location == state.LocationAt(e.Location).Code)
 }
 
 type exceptionsOutput struct {
@@ -66,8 +62,8 @@ func (r routes) listExceptions(ctx context.Context, in *exceptionsInput) (*excep
 			out.Body.NextCursor = cursorAt(uint64(no))
 			break
 		}
-		if shape := exceptionShape(state, no, e); in.matches(&shape) {
-			out.Body.Data = append(out.Body.Data, shape)
+		if in.matches(state, e) {
+			out.Body.Data = append(out.Body.Data, exceptionShape(state, no, e))
 		}
 	}
 	return out, nil

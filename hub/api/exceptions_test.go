@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/shelfsync/shelfsync/hub"
 	"github.com/shelfsync/shelfsync/hub/api"
+	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/serve"
 )
@@ -68,6 +70,16 @@ type applying struct {
 // Do applies the commands as one entry.
 func (a applying) Do(_ context.Context, commands ...stock.Command) ([]stock.Result, uint64, error) {
 	index := a.state.Index() + 1
+	for i, command := range commands {
+		if _, is := command.(*stock.Batch); is {
+			continue // keeps the bytes of its operations as they are here
+		}
+		entry, err := protocol.DecodeEntry(protocol.EncodeEntry(0, []protocol.Command{protocol.EncodeCommand(command)}))
+		if err != nil {
+			return nil, 0, err
+		}
+		commands[i] = entry.Commands[0] // as every node reads it
+	}
 	results := a.state.Apply(index, &stock.Entry{Commands: commands})
 	a.board.Post(a.state.Freeze())
 	return results, index, nil
@@ -90,7 +102,9 @@ func TestQuarantineIsAdmittedOrGivenUp(t *testing.T) {
 	if one := c.get("/v1/exceptions/1"); one["bytes"] != "wQ==" || one["operation"] != "S1.e.1" || one["kind"] != "quarantined" {
 		t.Errorf("kept %v", one)
 	}
-	c.post(409, "/v1/exceptions/1/admit", `{}`)
+	if problem := c.post(409, "/v1/exceptions/1/admit", `{}`); !strings.Contains(problem["detail"].(string), "byte 1") {
+		t.Errorf("as it was kept it is refused with %v", problem)
+	}
 	c.post(422, "/v1/exceptions/1/admit", `{"lines":[{"movement":"stage","item":"A","quantity":1}]}`)
 	for range 2 { // the second finds it done
 		if admitted := c.post(200, "/v1/exceptions/1/admit", `{"by":"anna","lines":[{"movement":"sale","item":"A","quantity":2}]}`); admitted["state"] != "ended" {

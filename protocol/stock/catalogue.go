@@ -63,15 +63,25 @@ func (s *State) putAlias(no ItemNo, alias Alias) {
 
 func (s *State) withoutAlias(no ItemNo, code string) {
 	item := s.Item(no)
-	var kept []Alias
-	for _, alias := range item.Aliases {
+	item.Aliases = without(item.Aliases, code)
+	*s.items.edit(s.generation, uint32(no), s.index) = item
+	s.note(uint64(no), uint64(len(item.Aliases)))
+}
+
+// without is a list of its own: a frozen state may show the other.
+func without(aliases []Alias, code string) (kept []Alias) {
+	for _, alias := range aliases {
 		if alias.Code != code {
 			kept = append(kept, alias)
 		}
 	}
-	item.Aliases = kept
-	*s.items.edit(s.generation, uint32(no), s.index) = item
-	s.note(uint64(no), uint64(len(kept)))
+	return kept
+}
+
+// inUnits is a quantity of an alias in units of its item, if there is one so large.
+func inUnits(q Quantity, factor int64) (Quantity, bool) {
+	units := q * Quantity(factor)
+	return units, units/Quantity(factor) == q && units <= MaxQuantity && units >= -MaxQuantity
 }
 
 func flag(b bool) uint64 {
@@ -129,7 +139,7 @@ func (s *State) resolve(line *Line) (ItemNo, bool) {
 	if line.Item == "" {
 		if n, ok := s.aliasNo.get(line.Scanned); ok {
 			row, _ := s.aliases.get(n)
-			if q := line.Quantity * Quantity(row.factor); q/Quantity(row.factor) == line.Quantity && q <= MaxQuantity && q >= -MaxQuantity {
+			if q, fits := inUnits(line.Quantity, row.factor); fits {
 				line.Quantity = q
 				return row.item, true
 			}

@@ -53,13 +53,7 @@ func (s *State) alias(no ItemNo, alias Alias) {
 		}
 	}
 	item := s.Item(no)
-	kept := make([]Alias, 0, len(item.Aliases)+1)
-	for _, other := range item.Aliases {
-		if other.Code != alias.Code {
-			kept = append(kept, other)
-		}
-	}
-	item.Aliases = append(kept, alias)
+	item.Aliases = append(without(item.Aliases, alias.Code), alias)
 	*s.items.edit(s.generation, uint32(no), s.index) = item
 	s.putAlias(no, alias)
 }
@@ -70,8 +64,9 @@ func (s *State) unpark(number uint32, c *Map, result *Result) bool {
 	l := s.own(e.Location)
 	line := e.Line
 	if line.Item == "" { // counted in the code's units by a writer that did not know it
-		q, counted := line.Quantity*Quantity(c.Factor), line.Counted*Quantity(c.Factor)
-		if q/Quantity(c.Factor) != line.Quantity || q > MaxQuantity || q < -MaxQuantity || counted > MaxQuantity {
+		q, fits := inUnits(line.Quantity, c.Factor)
+		counted, countFits := inUnits(line.Counted, c.Factor)
+		if !fits || !countFits {
 			return false
 		}
 		line.Quantity, line.Counted = q, counted
