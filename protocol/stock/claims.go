@@ -88,7 +88,7 @@ func (s *State) turn(r *Reservation, i int, to ClaimState) {
 	s.tally(l, r, c, -1)
 	if c.State.Open() && !to.Open() {
 		s.unlink(l, c.Item, c.slot)
-		s.endAged(c)
+		s.endAged(r, i)
 	}
 	c.State, c.Since = to, s.now
 	s.tally(l, r, c, 1)

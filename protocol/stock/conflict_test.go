@@ -2,6 +2,7 @@ package stock_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/shelfsync/shelfsync/protocol"
@@ -75,6 +76,36 @@ func TestTasksAreBounded(t *testing.T) {
 	if n := open(); n != stock.MaxTasks {
 		t.Errorf("%d tasks are open after one was done and another asked", n)
 	}
+}
+
+// TestATransferIsBounded: lines past its bound are booked from variance, and the
+// store is told that nobody follows them.
+func TestATransferIsBounded(t *testing.T) {
+	w := newStoreWorld(t)
+	items, lines := &stock.PutItems{}, []stock.Line{}
+	for i := range 2001 {
+		code := fmt.Sprint("I", i)
+		items.Items = append(items.Items, stock.Item{Code: code, Class: "default", Stocked: true})
+		lines = append(lines, stock.Line{Kind: stock.Arrive, Item: code, Quantity: 1000, Account: stock.Sellable, Of: "S2.e1.1", Location: "S2"})
+	}
+	for len(items.Items) > 0 {
+		n := min(500, len(items.Items))
+		w.apply(protocol.EncodeCommand(&stock.PutItems{Items: items.Items[:n]}))
+		items.Items = items.Items[n:]
+	}
+	for len(lines) > 1 {
+		if answers := w.write1(lines[:500]...); len(answers) != 1 {
+			t.Fatalf("lines within the bound answer %v", answers)
+		}
+		lines = lines[500:]
+	}
+	if got := strings.Join(w.write1(lines...), "; "); got != "accepted through S1.e1.5; e1.5 untracked line 1: I2000" {
+		t.Errorf("the line past the bound answers %s", got)
+	}
+	if got := w.run([]string{"show", "S1", "I2000"})[0]; got != "sellable 1" {
+		t.Errorf("where the line past the bound arrived there are %s", got)
+	}
+	w.throughSnapshot()
 }
 
 // TestAConflictSaysWhoHadSeenWhat: the record holds what the store had seen and

@@ -1,6 +1,9 @@
 package stock
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Exception is something that waits for a person. A parked line or a quarantined
 // operation is kept with what is needed to take it up later; what tells of a
@@ -82,12 +85,30 @@ func (s *State) agedAt(c *Claim, at LocationNo) {
 	}
 }
 
-// endAged drops the exception of a claim that is over.
-func (s *State) endAged(c *Claim) {
-	if c.aged > 0 {
-		s.overException(c.aged - 1)
-		c.aged = 0
+// endAged ends the exception of a claim that is over, or leaves it to another
+// part of its line that still waits: that one is told of by none of its own.
+func (s *State) endAged(r *Reservation, i int) {
+	c := &r.Lines[i]
+	if c.aged == 0 {
+		return
 	}
+	number := c.aged - 1
+	c.aged = 0
+	e, code := s.openException(number)
+	line, _, _ := strings.Cut(c.Line, ".")
+	for k := range r.Lines {
+		part := &r.Lines[k]
+		if code != Accepted || k == i || !part.State.Open() || !part.Aged || part.aged > 0 || !ofLine(part.Line, line) {
+			continue
+		}
+		left := *e
+		left.Location, left.Line.Quantity, left.Line.ReservationLine = part.Location, part.Quantity, part.Line
+		*s.exceptions.edit(s.generation, number, s.index) = &left
+		part.aged = number + 1
+		s.note(uint64(number), uint64(k))
+		return
+	}
+	s.overException(number)
 }
 
 // ExceptionCodes are the codes of what waits for a person.

@@ -31,7 +31,7 @@ var turns = []turn{
 }
 
 // untold are the outcomes that no script can show at a readable length.
-var untold = []stock.OutcomeCode{stock.Untracked} // needs a transfer of more than 2,000 lines
+var untold = []stock.OutcomeCode{stock.Untracked} // needs a transfer of more than 2,000 lines: TestATransferIsBounded
 
 // check reports what no script shows.
 func (s *shown) check(t *testing.T) {

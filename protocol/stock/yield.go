@@ -154,7 +154,8 @@ func (s *State) watchSetAside(at placeKey) {
 	case missing && m.missing == 0:
 		l = s.own(l.No)
 		code := s.Item(at.item).Code
-		n := s.except(Exception{Code: SetAsideMissing, Location: l.No, Line: Line{Item: code, Quantity: level.Staged - level.Sellable},
+		lacking := level.Staged - max(0, level.Sellable) // what the record lacks beyond that is negative stock
+		n := s.except(Exception{Code: SetAsideMissing, Location: l.No, Line: Line{Item: code, Quantity: lacking},
 			Text: level.Staged.String() + " set aside, " + level.Sellable.String() + " there"})
 		l.margin.edit(s.generation, uint32(at.item), s.index).missing = n + 1
 	case !missing && m.missing > 0:
