@@ -82,3 +82,40 @@ func TestOperationsAfterAFork(t *testing.T) {
 		t.Errorf("the reversal is %+v", one)
 	}
 }
+
+// The store's page asks, and takes the answer without a script.
+func TestThePageAsksWhatNobodyCanTell(t *testing.T) {
+	s := open(t)
+	first, second := s.sold("R1", "22423"), s.sold("R2", "22423")
+	s.sold("R3", "22423")
+	if page := s.words("/"); strings.Contains(page, "Does the hub have these?") {
+		t.Error("it asks before the fork")
+	}
+	s.forked(3)
+	s.reads(s.words("/"), "▲ Does the hub have these?", "sale R1 1 22423 "+first+" Send it: the hub lacks it The hub has it", "sale R2 1 22423 "+second, "nobody knows")
+	page := s.visit("/")
+	for _, press := range []struct {
+		form, decision string
+		code           int
+	}{{first, "decision=perhaps", 422}, {first, "decision=send", 303}, {first, "decision=drop", 303}, {second, "decision=drop", 303}} { // the third was decided already
+		if got := page.submit(`value="`+press.form+`"`, "", press.decision).code; got != press.code {
+			t.Errorf("%s of %s: %d", press.decision, press.form, got)
+		}
+	}
+	if got := page.submit(first, "", "decision=send", "id=S014.none.1").code; got != 404 {
+		t.Errorf("an operation that is not there: %d", got)
+	}
+	if page := s.words("/"); strings.Contains(page, "Does the hub have these?") || strings.Contains(page, "nobody knows") {
+		t.Errorf("it still asks:\n%s", page)
+	}
+	var one api.OperationRecord
+	s.get("/v1/operations/"+first, &one)
+	if one.State != "pending" || one.Was != first {
+		t.Errorf("what was sent is %+v", one)
+	}
+	s.look(func(a *agent.Agent) {
+		if waiting, err := a.Quarantined(9); err != nil || len(waiting) > 0 {
+			t.Errorf("%d wait, %v", len(waiting), err)
+		}
+	})
+}

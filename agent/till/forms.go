@@ -93,6 +93,7 @@ func (t *till) routeForms(s *serve.Server) {
 	}
 	s.Page("GET /slip", http.HandlerFunc(t.slip))
 	s.Page("POST /done", http.HandlerFunc(t.postDone))
+	s.Page("POST /decide", http.HandlerFunc(t.postDecide))
 }
 
 // form answers one page: what was posted is kept first, then the view is shown.

@@ -37,6 +37,9 @@ type page struct {
 	MoreTasks  int
 	Operations []pageOperation
 	RefreshMS  int
+
+	Undecided     []undecided
+	MoreUndecided bool
 }
 
 // pageTask is a task in a sentence. Its number belongs to one incarnation of the
@@ -86,6 +89,9 @@ func (t *till) page(w http.ResponseWriter, r *http.Request) {
 	var listed api.Page[api.OperationRecord]
 	err := t.ask(r.Context(), func(a *agent.Agent) (err error) {
 		p.read(t, a)
+		if err := p.readUndecided(t, a); err != nil {
+			return err
+		}
 		listed, err = t.listed(a, protocol.PageOperations, "")
 		return err
 	})
@@ -130,6 +136,8 @@ func (p *page) read(t *till, a *agent.Agent) {
 	p.Claims = storeReservations(claims[:len(claims)-p.MoreClaims])
 }
 
+const everythingSent = "The hub has everything this store recorded."
+
 // linkWords says how the store stands with the hub. Being offline is no error:
 // the store keeps selling.
 func linkWords(l agent.Link, backlog uint64, oldest time.Duration) (state, string) {
@@ -142,7 +150,7 @@ func linkWords(l agent.Link, backlog uint64, oldest time.Duration) (state, strin
 	}
 	switch {
 	case l.Online && backlog == 0:
-		return state{"fresh", "●", "Linked, everything sent"}, "The hub has everything this store recorded."
+		return state{"fresh", "●", "Linked, everything sent"}, everythingSent
 	case l.Online:
 		return state{"fresh", "●", "Linked, sending"}, waiting + " They are on their way to the hub."
 	case l.Refused:
@@ -174,7 +182,7 @@ func (t *till) when(at time.Time) when {
 }
 
 // settledWords are the states of an operation as people say them.
-var settledWords = map[string]string{"settled": "has it", "pending": "waiting"}
+var settledWords = map[string]string{"settled": "has it", "pending": "waiting", "quarantined": "nobody knows"}
 
 func (t *till) pageOperation(r *api.OperationRecord) pageOperation {
 	p := pageOperation{ID: r.ID, Kind: r.Kind, Receipt: r.Receipt, State: settledWords[r.State], At: t.when(r.At), Lines: len(r.Lines)}

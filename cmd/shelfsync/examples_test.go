@@ -22,7 +22,7 @@ var update = goflag.Bool("update", false, "write the answers into docs/examples.
 // example is one block of the document: a snippet and the answer below it.
 type example struct {
 	line            int
-	before          []string // directives: cut S015, mend S015
+	before          []string // directives about S015: cut, mend, kill, replace
 	snippet, answer string
 	from, to        int // lines of the answer, fences included; from 0: none
 }
@@ -30,10 +30,10 @@ type example struct {
 // reads reports a snippet that writes nothing, so that it may be run again until
 // the answer has come: stores and hub hear of each other a moment later.
 func (e *example) reads() bool {
-	return !regexp.MustCompile(` -(d|X|-data-binary) |=\$\(`).MatchString(e.snippet)
+	return !regexp.MustCompile(` -(d|X|-data-binary) |=\$\(| import `).MatchString(e.snippet)
 }
 
-var directive = regexp.MustCompile(`^<!-- (cut|mend) (S\d+) -->$`)
+var directive = regexp.MustCompile(`^<!-- (cut|mend|kill|replace) S015 -->$`)
 
 func parseExamples(text string) (all []*example) {
 	lines := strings.Split(text, "\n")
@@ -116,18 +116,35 @@ func (s *shell) run(t *testing.T, snippet string) (out, code string) {
 	}
 }
 
-// shop is what the examples are told of: a hub, two stores, and a line that is cut.
+// shop is what the examples are told of: a hub, two stores, a line that is cut and
+// a PC that is replaced.
 type shop struct {
-	sh   *shell
-	line *wire
-	real *strings.Replacer // the document's addresses become those of this run
+	sh     *shell
+	line   *wire
+	pc     *process          // of S015
+	names  []string          // an address or a folder of the document, and that of this run, in turns
+	real   *strings.Replacer // from those of the document
+	spoken *strings.Replacer // back to them
+}
+
+// call names what the document calls otherwise.
+func (s *shop) call(name, here string) {
+	s.names = append(s.names, name, here)
+	s.real = strings.NewReplacer(s.names...)
+	back := slices.Clone(s.names)
+	slices.Reverse(back)
+	s.spoken = strings.NewReplacer(back...)
 }
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	sh, hub := newShell(t), startHub(t)
 	s := &shop{sh: sh, line: newWire(t, hub)}
-	s.real = strings.NewReplacer("127.0.0.1:7420", hub, "127.0.0.1:7410", startAgent(t, "S014", hub), "127.0.0.1:7411", startAgent(t, "S015", s.line.address()))
+	s.pc = startAgent(t, "S015", s.line.address())
+	s.call("127.0.0.1:7420", hub)
+	s.call("127.0.0.1:7410", startAgent(t, "S014", hub).address)
+	s.call("127.0.0.1:7411", s.pc.address)
+	s.call("shelfsync-agent-S015/", s.pc.data+"/")
 	until(t, "both stores are linked", func() bool {
 		agents, _ := sh.run(t, "curl -s http://"+hub+"/v1/agents")
 		return strings.Count(agents, `"online"`) == 2
@@ -140,7 +157,15 @@ func newShop(t *testing.T) *shop {
 func (s *shop) play(t *testing.T, e *example, wait time.Duration) (got, fault string) {
 	t.Helper()
 	for _, word := range e.before {
-		s.line.set(word == "cut")
+		switch word {
+		case "kill":
+			s.pc.kill()
+		case "replace":
+			s.pc = startAgent(t, "S015", s.line.address(), "--replace")
+			s.call("127.0.0.1:7412", s.pc.address)
+		default:
+			s.line.set(word == "cut")
+		}
 	}
 	if *update && e.reads() {
 		<-time.After(time.Second) // nobody has said yet what to wait for
@@ -149,6 +174,7 @@ func (s *shop) play(t *testing.T, e *example, wait time.Duration) (got, fault st
 	for again := true; again; again = fault != "" && e.reads() && !*update && time.Since(began) < wait {
 		var code string
 		got, code = s.sh.run(t, s.real.Replace(e.snippet))
+		got = s.spoken.Replace(got)
 		if fault = differs(e.answer, got); code != "0" {
 			fault = "exit code " + code
 		}

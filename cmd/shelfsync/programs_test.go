@@ -59,15 +59,22 @@ func until(t *testing.T, what string, met func() bool) {
 	}
 }
 
-// program starts one of our programs on a port of the kernel's choice, and gives
-// the address that it says it listens on once it is ready.
-func program(t *testing.T, name string, args ...string) (address string) {
+// process is one of our programs that runs.
+type process struct {
+	address, data string
+	kill          func() // as a power cut would; the program has ended when it returns
+}
+
+// program starts one of our programs on a port of the kernel's choice, which it
+// says once it is ready.
+func program(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	dir, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), filepath.Join(dir, name), append(args, "--listen", "127.0.0.1:0", "--data", t.TempDir())...)
+	p := &process{data: t.TempDir()}
+	command := exec.CommandContext(t.Context(), filepath.Join(dir, name), append(args, "--listen", "127.0.0.1:0", "--data", p.data)...)
 	command.Env = append(os.Environ(), "SHELFSYNC_HUB_LOG_FORMAT=json", "SHELFSYNC_AGENT_LOG_FORMAT=json")
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = soon
@@ -84,21 +91,22 @@ func program(t *testing.T, name string, args ...string) (address string) {
 		listen(log, found)
 		_ = command.Wait() // interrupted by us
 	}()
+	p.kill = func() { _ = command.Process.Kill(); <-ended }
 	t.Cleanup(func() { _ = command.Process.Signal(os.Interrupt); <-ended })
 	select {
-	case address = <-found:
+	case p.address = <-found:
 	case <-ended:
 		t.Fatalf("%s ended while starting", name)
 	}
 	until(t, name+" is ready", func() bool {
-		response, err := http.Get("http://" + address + "/readyz")
+		response, err := http.Get("http://" + p.address + "/readyz")
 		if err != nil {
 			return false
 		}
 		response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	return address
+	return p
 }
 
 // listen reads a program's log until it ends, and tells where it listens.
@@ -114,12 +122,12 @@ func listen(log io.Reader, found chan<- string) {
 
 func startHub(t *testing.T) string {
 	t.Helper()
-	return program(t, "shelfsync-hub", "run", "--single", "--raft-listen", "127.0.0.1:0")
+	return program(t, "shelfsync-hub", "run", "--single", "--raft-listen", "127.0.0.1:0").address
 }
 
-func startAgent(t *testing.T, location, hub string) string {
+func startAgent(t *testing.T, location, hub string, args ...string) *process {
 	t.Helper()
-	return program(t, "shelfsync-agent", "run", "--location", location, "--hub", hub)
+	return program(t, "shelfsync-agent", append([]string{"run", "--location", location, "--hub", hub}, args...)...)
 }
 
 // operator is a person at a terminal with the tool.

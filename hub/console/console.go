@@ -116,7 +116,8 @@ type page struct {
 	Up                                           int // nodes that are
 	Rows                                         []row
 	More                                         int
-	Exceptions                                   []string
+	Policy                                       uint64 // its version; 1 is built in
+	Exceptions                                   []waiting
 	At                                           string
 }
 
@@ -131,7 +132,7 @@ func (of pages) status(w http.ResponseWriter, r *http.Request) {
 	state, log := h.Board().State(), h.Status()
 	p := page{Node: log.ID, Address: log.Address, Role: log.Role, Totals: state.Totals(), Position: fmt.Sprintf("%d.%d", state.Incarnation(), state.Index()),
 		Hash: fmt.Sprintf("%016x", state.Hash()), HubTime: span(time.Duration(state.Now()) * time.Millisecond), Ready: h.Ready(),
-		TickAge: span(h.TickAge()), Sizes: state.Sizes(), At: h.Now().Format(time.RFC1123Z)}
+		TickAge: span(h.TickAge()), Sizes: state.Sizes(), Policy: state.PolicyVersion(), At: h.Now().Format(time.RFC1123Z)}
 	for l := range state.Locations() {
 		if l.Installation == "" {
 			continue
@@ -163,7 +164,7 @@ func (of pages) status(w http.ResponseWriter, r *http.Request) {
 		if !e.Open() {
 			continue
 		}
-		p.Exceptions = append(p.Exceptions, sentence(state, e))
+		p.Exceptions = append(p.Exceptions, waiting{Text: sentence(state, e), Owner: e.Owner})
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := statusPage.Execute(w, p); err != nil {

@@ -146,7 +146,11 @@ func TestWhatWaitsForAPerson(t *testing.T) {
 	broken := stock.Operation{Fault: "no such kind", Raw: []byte{1}}
 	c := newCentral(&stock.PutItems{}, &stock.AssignWriter{Location: "S1", Installation: "pc"},
 		&stock.Batch{Agent: "S1", Installation: "pc", Epoch: "e", End: stock.Watermark{Sequence: 2}, Operations: []stock.Operation{sale, broken}})
-	has(t, c.page(t), "Parked at S1: sale of 2 4711.", "Quarantined at S1: S1.e.2. no such kind")
+	has(t, c.page(t), "Parked at S1: sale of 2 4711.", "Quarantined at S1: S1.e.2. no such kind", "built in")
+	c.apply(&stock.Own{Exception: 0, Owner: "anna", By: "ben"}, &stock.SetPolicy{})
+	has(t, c.page(t), `Nobody knows this code yet. <span class="quiet">anna looks after it.</span>`, "built in")
+	c.apply(&stock.SetPolicy{Policy: stock.Policy{Safety: []stock.SafetyStock{{Quantity: stock.Unit}}}})
+	has(t, c.page(t), `<a href="/v1/policy">version 2</a>`)
 }
 
 func TestALargeFleetIsShownInPart(t *testing.T) {
