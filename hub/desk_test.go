@@ -40,7 +40,7 @@ func newDesk(t testing.TB) *desk {
 	config := Config{Now: func() time.Time { return d.clock }, Node: "n1", Program: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	keeper := newJournal(kept)
 	go keeper.run() // the cleanup stops it
-	machine := &Machine{state: stock.NewState(), board: NewBoard(), journal: keeper.in, flushed: keeper.flushed, now: config.Now}
+	machine := NewMachine(NewBoard(), keeper.keep(), config.Now)
 	d.order = cluster.NewMemory(machine)
 	d.Hub = New(config, machine)
 	t.Cleanup(func() {

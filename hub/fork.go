@@ -32,10 +32,27 @@ const (
 
 var errSearching = errors.New("the journal is being searched for where the fork began: come back")
 
+// Past is the applied log as it is read again: a [journal.Journal], but for
+// simulators.
+type Past interface {
+	Read(after uint64, entries, bytes int) ([]journal.Record, error)
+	Horizon() uint64
+}
+
+// LookInto lets a hub that no [Server] runs answer where a history was, from past
+// and at once.
+func (h *Hub) LookInto(past Past) {
+	r := newRecall(past, func() error { return nil }, h.config.Now)
+	h.recall = func(q chainQuestion) {
+		answer, chain, err := r.find(&q)
+		q.answer(answer, chain, err)
+	}
+}
+
 // recall looks a chain up in the journal, away from the hub's loop.
 type recall struct {
 	questions chan chainQuestion
-	kept      *journal.Journal
+	kept      Past
 	flushed   func() error
 	now       func() time.Time
 	walks     []*chainWalk // the newest first; owned by run
@@ -55,8 +72,8 @@ type chainMark struct {
 	after, end protocol.Position
 }
 
-func newRecall(kept *Journal, now func() time.Time) *recall {
-	return &recall{questions: make(chan chainQuestion, protocol.MaxChainQuestions), kept: kept.kept, flushed: kept.flushed, now: now}
+func newRecall(kept Past, flushed func() error, now func() time.Time) *recall {
+	return &recall{questions: make(chan chainQuestion, protocol.MaxChainQuestions), kept: kept, flushed: flushed, now: now}
 }
 
 // run answers until done; say brings an answer to the hub's loop.
@@ -118,7 +135,7 @@ func (r *recall) walk(q *chainQuestion) *chainWalk {
 }
 
 // read takes one page of the journal; false at its end.
-func (w *chainWalk) read(kept *journal.Journal) (bool, error) {
+func (w *chainWalk) read(kept Past) (bool, error) {
 	records, err := kept.Read(w.reached, chainPageEntries, chainPageBytes)
 	if err != nil || len(records) == 0 {
 		return false, err
@@ -167,7 +184,7 @@ func (w *chainWalk) batches(record journal.Record, visit func(*stock.Batch) bool
 
 // chainAt reads the batch that holds an operation once more. Where none does, the
 // journal has a gap there: nobody can tell.
-func (w *chainWalk) chainAt(kept *journal.Journal, sequence uint64) (answer protocol.Answer, chain [32]byte, err error) {
+func (w *chainWalk) chainAt(kept Past, sequence uint64) (answer protocol.Answer, chain [32]byte, err error) {
 	at := sort.Search(len(w.marks), func(i int) bool { return w.marks[i].end.Sequence >= sequence })
 	switch mark := w.marks[at]; sequence {
 	case mark.end.Sequence:
@@ -242,7 +259,7 @@ func (h *Hub) answer(p *peer, through protocol.Position, welcome protocol.Welcom
 		q.answer(protocol.AnswerUnknown, [32]byte{}, nil)
 		return
 	}
-	h.recall.ask(q)
+	h.recall(q)
 }
 
 // say runs f on the loop, or not at all where it has ended.

@@ -15,7 +15,7 @@ import (
 func (n *node) ask(location, epoch string, sequence, after uint64) (answer protocol.Answer, chain [32]byte) {
 	n.t.Helper()
 	done := make(chan error, 1)
-	n.hub.recall.ask(chainQuestion{location: location, epoch: epoch, sequence: sequence, after: after,
+	n.recall.ask(chainQuestion{location: location, epoch: epoch, sequence: sequence, after: after,
 		answer: func(a protocol.Answer, c [32]byte, err error) { answer, chain = a, c; done <- err }})
 	if err := <-done; err != nil {
 		n.t.Fatal(err)
@@ -61,7 +61,7 @@ func TestTheJournalTellsTheChainOfAnyOperation(t *testing.T) {
 				t.Errorf("operation %d: answer %d, chain %x, want %x", sequence, answer, chain[:4], s.at[sequence].Chain[:4])
 			}
 		}
-		thin := n.hub.recall.walks[0] // with few marks, as a history of many more batches has
+		thin := n.recall.walks[0] // with few marks, as a history of many more batches has
 		for len(thin.marks) > 3 {
 			thin.marks = append(thin.marks[:1], thin.marks[len(thin.marks)/2:]...)
 		}
@@ -78,14 +78,14 @@ func TestTheJournalTellsTheChainOfAnyOperation(t *testing.T) {
 		if answer, _ := n.ask("S1", s.epoch, 1, late); answer != protocol.AnswerChain {
 			t.Errorf("a walk that began earlier knows it: %d", answer)
 		}
-		n.hub.recall.walks = nil
+		n.recall.walks = nil
 		if answer, _ := n.ask("S1", s.epoch, 1, late); answer != protocol.AnswerUnknown {
 			t.Errorf("before the base: %d", answer)
 		}
 		if answer, chain := n.ask("S1", s.epoch, 199, late); answer != protocol.AnswerChain || chain != s.at[199].Chain {
 			t.Errorf("after the base: %d", answer)
 		}
-		n.hub.recall.walks = nil
+		n.recall.walks = nil
 		if err := n.journal.kept.Retain(late); err != nil {
 			t.Fatal(err)
 		}

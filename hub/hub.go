@@ -3,6 +3,8 @@ package hub
 import (
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/shelfsync/shelfsync/hub/cluster"
@@ -28,12 +30,13 @@ type Hub struct {
 	peers   map[PeerID]*peer
 	agents  map[writer]*peer // the newest connection of each writer
 	echoes  map[string]stock.Echo
+	echoed  string    // where the next tick's echoes begin
 	whole   int       // rounds of everything on their way
 	line    []*peer   // who waits for one, in order
 	ticking bool      // a tick, or echoes, are on their way into the log
 	led     time.Time // when a leader was last known
 	born    time.Time
-	recall  *recall // nil: there is no journal to ask
+	recall  func(chainQuestion) // nil: there is no journal to ask
 }
 
 // New makes a hub that reads what machine posts.
@@ -176,15 +179,19 @@ func (h *Hub) Echo(term uint64) {
 // echoBytes is what an echo takes in a tick besides its location's code.
 const echoBytes = 32
 
-// takeEchoes is as many echoes as one tick holds; the rest is for the next.
+// takeEchoes is as many echoes as one tick holds, in turn by code; the rest is for
+// the next.
 func (h *Hub) takeEchoes() (echoes []stock.Echo) {
 	room := protocol.MaxCommandBytes / 2
-	for code, echo := range h.echoes {
+	codes := slices.Sorted(maps.Keys(h.echoes))
+	from, _ := slices.BinarySearch(codes, h.echoed)
+	for _, code := range slices.Concat(codes[from:], codes[:from]) {
 		if room -= echoBytes + len(code); room < 0 || len(echoes) == protocol.MaxEchoes {
 			break
 		}
-		echoes = append(echoes, echo)
+		echoes = append(echoes, h.echoes[code])
 		delete(h.echoes, code)
+		h.echoed = code + "\x00"
 	}
 	return echoes
 }

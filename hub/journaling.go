@@ -14,7 +14,7 @@ import (
 // apply waits for it only when it is far behind. One goroutine runs it.
 type Journal struct {
 	kept    *journal.Journal
-	in      chan applied
+	in      chan Applied
 	flush   chan flush
 	asked   chan func(*journal.Journal) error
 	broken  chan error
@@ -27,12 +27,17 @@ type Journal struct {
 type flush struct{ done chan error }
 
 func newJournal(kept *journal.Journal) *Journal {
-	return &Journal{kept: kept, in: make(chan applied, protocol.MaxJournalQueue), flush: make(chan flush), asked: make(chan func(*journal.Journal) error), broken: make(chan error, 1), stopped: make(chan struct{})}
+	return &Journal{kept: kept, in: make(chan Applied, protocol.MaxJournalQueue), flush: make(chan flush), asked: make(chan func(*journal.Journal) error), broken: make(chan error, 1), stopped: make(chan struct{})}
 }
 
 // journalSync is how long applied entries may wait in memory: the raft log
 // holds them until a snapshot, which flushes first.
 const journalSync = 200 * time.Millisecond
+
+// keep is how a machine reaches the journal.
+func (j *Journal) keep() Keep {
+	return Keep{Take: func(a Applied) { j.in <- a }, Flushed: j.flushed}
+}
 
 // run writes until stop; a storage error ends the program through broken.
 func (j *Journal) run() {
@@ -73,20 +78,20 @@ func (j *Journal) run() {
 // append keeps one entry. Where a snapshot of another node took this one past
 // entries that never were in its log, the journal goes on behind a gap, which the
 // keeper fills from the other nodes.
-func (j *Journal) append(a applied) error {
-	if a.entry == nil {
-		if j.kept.Last() < a.index {
+func (j *Journal) append(a Applied) error {
+	if a.Entry == nil {
+		if j.kept.Last() < a.Index {
 			j.jumped = true
 			return j.kept.Jump()
 		}
 		return nil
 	}
 	if j.kept.Last() == 0 && !j.jumped {
-		if err := j.zero(a.wall); err != nil {
+		if err := j.zero(a.Wall); err != nil {
 			return err
 		}
 	}
-	return j.kept.Append(a.index, a.wall, protocol.EncodeApplied(a.entry, a.results))
+	return j.kept.Append(a.Index, a.Wall, protocol.EncodeApplied(a.Entry, a.Results))
 }
 
 // zero keeps the state before the log's first entry, which is empty on every node:

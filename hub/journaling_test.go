@@ -78,7 +78,7 @@ func begin(t *testing.T, dir string, before *cluster.Memory) *life {
 	}
 	l.keeper = newJournal(l.kept)
 	go l.keeper.run() // kill waits
-	l.machine = &Machine{state: stock.NewState(), board: NewBoard(), journal: l.keeper.in, flushed: l.keeper.flushed, now: time.Now}
+	l.machine = NewMachine(NewBoard(), l.keeper.keep(), time.Now)
 	if before == nil {
 		l.order = cluster.NewMemory(l.machine)
 	} else if l.order, err = before.Restart(l.machine); err != nil {
@@ -202,7 +202,7 @@ func TestASnapshotWaitsForTheJournal(t *testing.T) {
 }
 
 func TestAnEntryThatCannotBeReadStopsTheNode(t *testing.T) {
-	m := &Machine{state: stock.NewState(), board: NewBoard(), now: time.Now}
+	m := NewMachine(NewBoard(), Keep{}, time.Now)
 	defer func() {
 		if recover() == nil {
 			t.Error("the machine guessed")

@@ -14,11 +14,10 @@ import (
 // Machine is the state machine that the ordered log drives. Its owner is the
 // log's goroutine; everybody else reads the board.
 type Machine struct {
-	state   *stock.State
-	board   *Board
-	journal chan<- applied
-	flushed func() error // waits until the journal holds all it was sent
-	now     func() time.Time
+	state *stock.State
+	board *Board
+	keep  Keep
+	now   func() time.Time
 
 	answer  func(question []byte) ([]byte, error)
 	horizon func() uint64
@@ -27,13 +26,24 @@ type Machine struct {
 	mark   struct{ index, hash uint64 } // of the last tick: every node has one there
 }
 
-// applied is one entry on its way to the journal. Without an entry it says that
+// Applied is one entry on its way to the journal. Without an entry it says that
 // the state jumped to index by a snapshot.
-type applied struct {
-	index   uint64
-	wall    int64
-	entry   []byte
-	results []stock.Result
+type Applied struct {
+	Index   uint64
+	Wall    int64
+	Entry   []byte
+	Results []stock.Result
+}
+
+// Keep is where a machine leaves what it applied.
+type Keep struct {
+	Take    func(Applied) // in the order of the log
+	Flushed func() error  // returns when all that was taken is on disk
+}
+
+// NewMachine has an empty state and posts to board.
+func NewMachine(board *Board, keep Keep, now func() time.Time) *Machine {
+	return &Machine{state: stock.NewState(), board: board, keep: keep, now: now}
 }
 
 // Apply takes committed entries, posts the state after the last of them and
@@ -51,7 +61,7 @@ func (m *Machine) Apply(entries []cluster.Entry) []any {
 		}
 		results := m.state.Apply(e.Index, entry)
 		m.noteTick(entry)
-		m.journal <- applied{e.Index, entry.Wall, e.Data, results}
+		m.keep.Take(Applied{e.Index, entry.Wall, e.Data, results})
 		answers[i] = results
 	}
 	m.board.Post(m.state.Freeze())
@@ -91,7 +101,7 @@ func (m *Machine) Mark() (index, hash uint64) { return m.mark.index, m.mark.hash
 func (m *Machine) Applied() uint64 { return m.state.Index() }
 
 // Freeze captures the state for a snapshot.
-func (m *Machine) Freeze() cluster.Image { return image{m.state.Freeze(), m.flushed} }
+func (m *Machine) Freeze() cluster.Image { return image{m.state.Freeze(), m.keep.Flushed} }
 
 // Restore builds the state of a snapshot aside and swaps it in.
 func (m *Machine) Restore(r io.Reader) error {
@@ -100,7 +110,7 @@ func (m *Machine) Restore(r io.Reader) error {
 		return err
 	}
 	m.state = state
-	m.journal <- applied{index: state.Index()}
+	m.keep.Take(Applied{Index: state.Index()})
 	m.board.Post(state.Freeze())
 	return nil
 }

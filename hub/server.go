@@ -37,6 +37,7 @@ type Server struct {
 	looked      looked        // the keeper's, and so is the rest
 	imaged      int64         // day of the newest image
 	filling     filling
+	recall      *recall
 }
 
 // flight is an entry on its way into the log.
@@ -53,7 +54,7 @@ const roundPause = 5 * time.Millisecond
 func Start(ctx context.Context, config Config, kept *journal.Journal, open func(cluster.Machine) (cluster.Order, error)) (*Server, error) {
 	board := NewBoard()
 	keeper := newJournal(kept)
-	machine := &Machine{state: stock.NewState(), board: board, journal: keeper.in, flushed: keeper.flushed, now: config.Now}
+	machine := NewMachine(board, keeper.keep(), config.Now)
 	s := &Server{board: board, machine: machine, journal: keeper, calls: make(chan func(*Hub), 256), events: make(chan link.Event, 256),
 		arrived: make(chan link.Conn), done: make(chan struct{}), replaying: make(chan struct{}, 1)}
 	machine.answer = func(question []byte) ([]byte, error) { return s.answer(config.Now, question) }
@@ -65,8 +66,9 @@ func Start(ctx context.Context, config Config, kept *journal.Journal, open func(
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	s.order, s.hub = order, New(config, machine)
-	s.hub.recall = newRecall(keeper, config.Now)
-	go s.hub.recall.run(s.done, s.say) // it ends after the loop has
+	s.recall = newRecall(keeper.kept, keeper.flushed, config.Now)
+	s.hub.recall = s.recall.ask
+	go s.recall.run(s.done, s.say) // it ends after the loop has
 	s.Retain(config.Retain)
 	aside, cancel := context.WithCancel(ctx)
 	s.stopKeeping, s.keeping = cancel, make(chan struct{})
