@@ -17,7 +17,13 @@ func readBatch(r *reader) *stock.Batch {
 		case 't':
 			b.End = readPosition(r)
 		case 'o':
-			r.list(MaxBatchOperations, func() { b.Operations = append(b.Operations, operationOrFault(r.bin(MaxOperationBytes))) })
+			r.list(MaxBatchOperations, func() {
+				op := operationOrFault(r.bin(MaxOperationBytes))
+				if op.Was != "" {
+					op.First = firstBytes(op)
+				}
+				b.Operations = append(b.Operations, op)
+			})
 		default:
 			r.unknown()
 		}

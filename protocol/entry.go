@@ -71,7 +71,10 @@ func BatchCommand(b *BatchBytes) Command {
 func EncodeCommand(c stock.Command) Command {
 	switch v := c.(type) {
 	case *stock.Found:
-		return command(commandFound, func(f *fields) { f.uint('n', v.Incarnation) })
+		return command(commandFound, func(f *fields) {
+			f.uint('n', v.Incarnation)
+			f.bool('r', v.Restored)
+		})
 	case *stock.Tick:
 		return command(commandTick, func(f *fields) { writeTick(f, v) })
 	case *stock.Document:
@@ -217,9 +220,12 @@ func readBody(r *reader, kind uint64) stock.Command {
 	case commandFound:
 		c := &stock.Found{}
 		r.fields(func(key byte) {
-			if key == 'n' {
+			switch key {
+			case 'n':
 				c.Incarnation = r.uint()
-			} else {
+			case 'r':
+				c.Restored = r.bool()
+			default:
 				r.unknown()
 			}
 		})

@@ -88,6 +88,7 @@ type Welcome struct {
 	NodeName string
 	Answer   Answer
 	Chain    [32]byte
+	Asked    uint64 // sequence of the question that it answers; 0: none was asked
 }
 
 // Append carries operations that follow After and end in End. Empty, it is the
@@ -106,7 +107,8 @@ type Append struct {
 type Ack struct{ Through Position }
 
 // Round brings every changed key of the location up to Hub. Its parts are
-// stored together, when the last has come. Empty, it is the hub's heartbeat.
+// stored together, when the last has come. Empty, it is the hub's heartbeat, and Since
+// is the index of the last round that was sent whole on this connection.
 type Round struct {
 	Hub      HubPosition
 	Since    uint64 // hub index it continues: what changed up to there was told before

@@ -135,6 +135,7 @@ func writeWelcome(f *fields, v *Welcome) {
 	f.str('m', v.NodeName)
 	f.uint('a', uint64(v.Answer))
 	f.chain('c', v.Chain)
+	f.uint('q', v.Asked)
 }
 
 func readWelcome(r *reader) *Welcome {
@@ -163,6 +164,8 @@ func readWelcome(r *reader) *Welcome {
 			v.NodeName = r.str(MaxText)
 		case 'a':
 			v.Answer = Answer(r.uint())
+		case 'q':
+			v.Asked = r.uint()
 		case 'c':
 			v.Chain = r.chain()
 		default:

@@ -62,6 +62,17 @@ func writeLine(f *fields, l *stock.Line) {
 	f.str('l', l.Location)
 }
 
+// firstBytes are those that an operation had before a fork made its writer write it
+// again. Of bytes that are none of our writer's they are the bytes themselves.
+func firstBytes(op stock.Operation) []byte {
+	op.Was = ""
+	b, err := EncodeOperation(&op)
+	if err != nil {
+		return op.Raw
+	}
+	return b
+}
+
 // DecodeOperation walks the bytes of one operation. Unknown keys are an error:
 // an operation half understood would be an operation half applied.
 func DecodeOperation(b []byte) (stock.Operation, error) {

@@ -66,7 +66,7 @@ func draw[T any](t *rapid.T) *T {
 
 func drawOperation(t *rapid.T) stock.Operation {
 	op := *draw[stock.Operation](t)
-	op.Source, op.ID, op.Fault, op.Raw = "", stock.OperationID{}, "", nil
+	op.Source, op.ID, op.Fault, op.Raw, op.First = "", stock.OperationID{}, "", nil, nil
 	for i := range op.Lines {
 		op.Lines[i].Kind = max(op.Lines[i].Kind, stock.Sale)
 	}

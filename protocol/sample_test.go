@@ -57,7 +57,7 @@ func frames() []protocol.Frame {
 		&protocol.Hello{Version: 1, Role: protocol.RoleAgent, Agent: "S014", Installation: "pc1", Epoch: "k3f9", Position: through, Base: hub, Feature: 1,
 			Backlog: 4, OldestMS: 5500, Replace: true, Program: "0.1.0", Ask: protocol.Question{Epoch: "k3f9", Sequence: 61}},
 		&protocol.Welcome{Version: 1, Hub: hub, Through: through, Forked: true, Feature: 1, Now: -1, Window: 512, Program: "0.1.0", BeatMS: 5000, NodeName: "hub-2",
-			Answer: protocol.AnswerChain, Chain: chain(4)},
+			Answer: protocol.AnswerChain, Chain: chain(4), Asked: 61},
 		&protocol.Append{After: through, Operations: [][]byte{{0x80}, {0xc1, 0}}, End: protocol.Position{Sequence: 125, Chain: chain(9)}, Echo: 77_000,
 			Base: 90_000, Backlog: 2, OldestMS: 10},
 		&protocol.Ack{Through: through},
@@ -72,7 +72,7 @@ func frames() []protocol.Frame {
 
 func commands() []stock.Command {
 	return []stock.Command{
-		&stock.Found{Incarnation: 1<<64 - 1},
+		&stock.Found{Incarnation: 1<<64 - 1, Restored: true},
 		&stock.Tick{Elapsed: 1001, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 77_000, Base: 90_000}}},
 		&stock.Document{Source: "erp", Location: "S014", Operation: fullOperation},
 		&stock.Reserve{ID: "r1", Channel: "web", Order: "4711", Mode: stock.Partial, TTL: 900_000, CollectWithin: 1 << 31, Priority: -3, Split: true,
@@ -110,12 +110,15 @@ func earlier(t testing.TB) []format {
 	listed.Lines = append([]stock.ReserveLine(nil), listed.Lines...)
 	listed.Lines[0].Group = ""
 	hello, welcome := *frames()[0].(*protocol.Hello), *frames()[1].(*protocol.Welcome)
-	hello.Ask, welcome.Answer, welcome.Chain = protocol.Question{}, 0, [32]byte{}
+	answering := welcome
+	answering.Asked = 0
+	hello.Ask, welcome.Answer, welcome.Chain, welcome.Asked = protocol.Question{}, 0, [32]byte{}, 0
 	const wall = 1_700_000_000_456
 	list := []format{{"operation", op, nil, operation}, {"operation_2", second, nil, operation},
 		{"frame_round", &first, nil, frame}, {"frame_round_2", &round, nil, frame}, {"frame_round_3", &before, nil, frame},
 		{"entry_reserve", &stock.Entry{Wall: wall, Commands: []stock.Command{&listed}}, nil, entry},
-		{"frame_hello", &hello, nil, frame}, {"frame_welcome", &welcome, nil, frame},
+		{"frame_hello", &hello, nil, frame}, {"frame_welcome", &welcome, nil, frame}, {"frame_welcome_2", &answering, nil, frame},
+		{"entry_found", &stock.Entry{Wall: wall, Commands: []stock.Command{&stock.Found{Incarnation: 1<<64 - 1}}}, nil, entry},
 		{"entry_step", &stock.Entry{Wall: wall, Commands: []stock.Command{&step}}, nil, entry}}
 	for suffix, understood := range map[string]stock.Operation{"": op, "_2": second} {
 		understood.Raw = encodeOperation(t, &understood)
@@ -128,6 +131,10 @@ func earlier(t testing.TB) []format {
 
 // sampleBatch has one operation that is understood and one that is not.
 func sampleBatch(understood stock.Operation) *stock.Batch {
+	if first := understood; first.Was != "" {
+		first.Was = ""
+		understood.First, _ = protocol.EncodeOperation(&first)
+	}
 	return &stock.Batch{Agent: "S014", Installation: "pc1", Epoch: "k3f9", After: protocol.Position{Sequence: 121, Chain: chain(1)},
 		End:        protocol.Position{Sequence: 123, Chain: chain(2)},
 		Operations: []stock.Operation{understood, {Fault: "byte 1: value has another type", Raw: []byte{0xc1}}}}
@@ -149,7 +156,7 @@ func sampleState(t testing.TB) *stock.State {
 		{Fault: "byte 1: value has another type", Raw: []byte{0xc1}},
 		{Lines: []stock.Line{{Kind: stock.Sale, Scanned: "COMET", Quantity: 1000}, {Kind: stock.Damage, Item: "85123A", Quantity: 1000}}},
 	}}
-	s.Apply(9, &stock.Entry{Commands: []stock.Command{&stock.Found{Incarnation: 7}, &stock.PutItems{Items: []stock.Item{fullItem}},
+	s.Apply(9, &stock.Entry{Commands: []stock.Command{&stock.Found{Incarnation: 7, Restored: true}, &stock.PutItems{Items: []stock.Item{fullItem}},
 		&stock.PutLocations{Locations: []stock.LocationFacts{{Code: "S014", State: stock.Open}}}, &stock.AssignWriter{Location: "S014", Installation: "pc1"},
 		&stock.Document{Source: "erp", Location: "S014", Operation: stock.Operation{Document: "D1", Lines: []stock.Line{{Kind: stock.Adjust, Item: "85123A", Quantity: 9000, Account: stock.Sellable}}}},
 		&stock.Tick{Elapsed: 1000, Term: 3, Echoes: []stock.Echo{{Location: "S014", Now: 500}}}, batch,

@@ -108,6 +108,7 @@ func writeHeader(f *fields, v *stock.HeaderRow) {
 	}
 	f.uint('p', uint64(v.NextEnded))
 	f.uint('q', uint64(v.OldestEnded))
+	f.bool('o', v.Restored)
 }
 
 func writeReservationRow(f *fields, v *stock.ReservationRow) {
@@ -208,6 +209,8 @@ func readHeader(r *reader) (v stock.HeaderRow) {
 			v.Now = r.int()
 		case 'c':
 			v.Closed = r.bool()
+		case 'o':
+			v.Restored = r.bool()
 		case '1', '2', '3', '4', '5', '6', '7', '8':
 			*numbers[key-'1'] = r.number32()
 		case 'b':

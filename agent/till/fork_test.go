@@ -17,15 +17,29 @@ import (
 func (s *store) forked(at uint64) {
 	s.Helper()
 	s.look(func(a *agent.Agent) {
-		err := a.Connected(quiet{}, "hub:7420")
+		asks := &asking{}
+		err := a.Connected(asks, "hub:7420")
 		for len(a.Ledger().Epochs()) == 1 && err == nil {
 			err = a.Receive(&protocol.Welcome{Version: 1, Hub: protocol.HubPosition{Incarnation: 7}, Forked: true, Window: 64,
-				Through: protocol.Position{Sequence: at, Chain: [32]byte{9}}, Answer: protocol.AnswerUnknown})
+				Through: protocol.Position{Sequence: at, Chain: [32]byte{9}}, Answer: protocol.AnswerUnknown, Asked: asks.about})
 		}
 		if err = errors.Join(err, a.Receive(&protocol.Welcome{Version: 1, Hub: protocol.HubPosition{Incarnation: 7}, Window: 64})); err != nil {
 			s.Error(err)
 		}
 	})
+}
+
+// asking is a connection that remembers what was asked last.
+type asking struct {
+	quiet
+	about uint64
+}
+
+func (p *asking) Send(frame protocol.Frame) bool {
+	if hello, ok := frame.(*protocol.Hello); ok {
+		p.about = hello.Ask.Sequence
+	}
+	return true
 }
 
 // After a fork a slip's id still finds its operation, and a person decides about

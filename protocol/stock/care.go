@@ -186,22 +186,30 @@ func (s *State) watchReceipt(l *Location, op *Operation) {
 	l.sold++
 }
 
-// maxAgain bounds the operations that forks made a location write again and that are
-// remembered, the oldest goes first: more than a PC sells in a day of two backups.
+// maxAgain bounds the operations of a location that are remembered so, the oldest goes first: more than a PC sells in a day of two backups.
 const maxAgain = 1024
 
-// writtenBefore remembers what a fork made a location write again, by its bytes. Two
-// copies of a disk may find out differently from where on, and then write the same
-// operation into two epochs: it is applied once, and a person looks at the other.
+// writtenBefore remembers what a fork made a location write again, by its first
+// bytes. Two copies of a disk may find out differently from where on, and then write
+// the same operation into two epochs: it is applied once, and a person looks at the
+// other. Where a hub was set back to a backup a copy may also bring the first, before
+// or after: such a state remembers every operation for a while.
 func (s *State) writtenBefore(l *Location, op *Operation) bool {
-	if op.Was == "" || op.Raw == nil {
+	if op.Raw == nil || op.Was == "" && !s.restored && len(l.again) == 0 {
 		return false
 	}
-	print := hashCode(string(op.Raw))
+	first := op.Raw
+	if op.Was != "" {
+		first = op.First
+	}
+	print := hashCode(string(first))
 	for _, before := range l.again {
 		if before == print {
 			return true
 		}
+	}
+	if op.Was == "" && !s.restored {
+		return false
 	}
 	l.again = append(l.again[max(0, len(l.again)-maxAgain+1):len(l.again):len(l.again)], print) // a frozen state keeps its own
 	s.note(print)

@@ -23,6 +23,7 @@ type (
 		NextTransfer, NextAged                    uint32
 		NextCount, OldestCount                    uint32
 		NextEnded, OldestEnded                    uint32
+		Restored                                  bool
 	}
 	// PolicyRow is the policy in force, where one was set.
 	PolicyRow struct {
@@ -141,7 +142,7 @@ func (s *State) Rows() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		header := HeaderRow{s.index, s.incarnation, s.hash, s.term, s.now, s.closed, uint32(s.nextItem), uint32(s.nextLocation),
 			s.nextReservation, s.nextDocument, s.oldestDocument, s.nextException, s.nextConflict, s.oldestConflict, s.termBegan, s.horizon,
-			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount, s.nextEnded, s.oldestEnded}
+			s.rule, s.totals, s.nextTransfer, s.nextAged, s.nextCount, s.oldestCount, s.nextEnded, s.oldestEnded, s.restored}
 		_ = yield(header) && s.policyRow(yield) && s.catalogueRows(yield) && s.locationRows(yield) && s.reservationRows(yield) && s.goodsRows(yield) && s.otherRows(yield)
 	}
 }

@@ -16,6 +16,7 @@ func (b *Loader) Add(row any) error {
 	s := &b.state
 	if h, ok := row.(HeaderRow); ok && !b.header {
 		b.header, s.policy = true, builtIn
+		s.restored = h.Restored
 		s.index, s.incarnation, s.hash, s.term, s.now, s.closed = h.Index, h.Incarnation, h.Hash, h.Term, h.Now, h.Closed
 		s.nextItem, s.nextLocation, s.nextReservation = ItemNo(h.NextItem), LocationNo(h.NextLocation), h.NextReservation
 		s.nextDocument, s.oldestDocument, s.nextException = h.NextDocument, h.OldestDocument, h.NextExcepts

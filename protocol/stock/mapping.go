@@ -63,15 +63,12 @@ func (s *State) unpark(number uint32, c *Map, result *Result) bool {
 	e, _ := s.exceptions.get(number)
 	l := s.own(e.Location)
 	line := e.Line
-	if line.Item == "" { // counted in the code's units by a writer that did not know it
-		q, fits := inUnits(line.Quantity, c.Factor)
-		counted, countFits := inUnits(line.Counted, c.Factor)
-		if !fits || !countFits {
-			return false
-		}
-		line.Quantity, line.Counted = q, counted
+	q, fits := inUnits(line.Quantity, c.Factor) // its writer counted in the code's units, also where it took the code for an item
+	counted, countFits := inUnits(line.Counted, c.Factor)
+	if !fits || !countFits {
+		return false
 	}
-	line.Item = c.Item
+	line.Quantity, line.Counted, line.Item = q, counted, c.Item
 	op := Operation{ID: e.Operation, Document: e.Document, Source: e.Source, Reverses: e.Reverses, Was: e.Was, Incarnation: e.Incarnation, Seen: e.Seen,
 		Lines: []Line{line}, skipped: e.Number - 1}
 	no, _ := s.ItemNo(c.Item)

@@ -21,6 +21,7 @@ type Operation struct {
 	Lines       []Line
 	Fault       string // why its bytes could not be understood: quarantined
 	Raw         []byte // its bytes, for the case that it is quarantined
+	First       []byte // Was: its bytes as they were before the fork
 
 	skipped  int  // lines before the first, where only one is applied
 	admitted bool // a person let it out of quarantine

@@ -49,7 +49,10 @@ type Entry struct {
 type Command any
 
 // Found gives a new cluster its incarnation. Later ones are ignored.
-type Found struct{ Incarnation uint64 }
+type Found struct {
+	Incarnation uint64
+	Restored    bool // what follows is the log of another incarnation, up to some place
+}
 
 // State is all the stock there is, as of one log index. It is owned by the
 // goroutine that applies the log; Freeze makes what others read.
@@ -57,6 +60,7 @@ type State struct {
 	generation  uint64
 	index       uint64
 	incarnation uint64
+	restored    bool // it began as a backup of another incarnation
 	hash        uint64
 	term        uint64
 	termBegan   int64  // hub time of the first tick of the term
@@ -170,7 +174,7 @@ func (s *State) apply(command Command) Result {
 		if s.incarnation != 0 {
 			return Result{Code: Repeated}
 		}
-		s.incarnation = c.Incarnation
+		s.incarnation, s.restored = c.Incarnation, c.Restored
 		s.note(c.Incarnation)
 		return Result{Code: Accepted}
 	}

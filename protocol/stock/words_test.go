@@ -33,7 +33,7 @@ var channelWords map[string]func(w *world, channel string, words []string) []str
 func init() {
 	hubWords = map[string]func(*world, []string) []string{
 		"found": func(w *world, a []string) []string {
-			return w.one(&stock.Found{Incarnation: uint64(w.number(a[0]))})
+			return w.one(&stock.Found{Incarnation: uint64(w.number(a[0])), Restored: len(a) > 1 && a[1] == "restored"})
 		},
 		"items":     (*world).items,
 		"location":  (*world).location,

@@ -189,10 +189,13 @@ func (a *Agent) advance(through protocol.Position) {
 func (a *Agent) round(part *protocol.Round) {
 	a.echo = max(a.echo, part.Now)
 	if part.Hub == (protocol.HubPosition{}) {
-		if count(part) > 0 {
+		switch { // the hub's heartbeat
+		case count(part) > 0:
 			a.fail(protocol.ByeProtocol, "a Round with values names no hub position")
+		case part.Since > a.rounds.taken:
+			a.fail(protocol.ByeProtocol, "the hub's last round was at %d, and the last that came was at %d", part.Since, a.rounds.taken)
 		}
-		return // the hub's heartbeat
+		return
 	}
 	if part.Hub.Incarnation != a.hub {
 		a.fail(protocol.ByeProtocol, "a Round of hub incarnation %d on a connection to %d", part.Hub.Incarnation, a.hub)

@@ -27,7 +27,7 @@
 //	Applied           <-- Ack(through) ------------------------- Acked(through)
 //	Store -> Stored   <-- Round, in parts ---------------------- Offer(round), Drained()
 //	Beat              --- empty Append: echo, base, backlog ---> Heard
-//	                  <-- empty Round: hub time ---------------- Beat
+//	                  <-- empty Round: hub time, last round ---- Beat
 //	Recall -> Recalled -- Hello: chain at a sequence? ---------> Greeted{Hello}
 //	Forked -> Begin   <-- Welcome: that chain, or unknown ------ Admit(welcome)
 //	Close             <-- Bye ---------------------------------> Close

@@ -10,8 +10,9 @@ type Hub struct {
 	window  window
 	parts   []*protocol.Round // of rounds offered, not yet sent
 	ahead   int               // parts sent since the link drained
+	told    uint64            // hub index of the last round that was sent whole
 	hellos  int
-	asks    bool // the last Hello is a question
+	asked   protocol.Question // in the last Hello
 }
 
 // NewHub waits for the Hello of a new connection.
@@ -62,7 +63,7 @@ func (h *Hub) hello(f *protocol.Hello) {
 	default:
 		h.stage, h.version = judging, f.Version
 		h.hellos++
-		h.asks = f.Ask != protocol.Question{}
+		h.asked = f.Ask
 		h.ask(Greeted{*f})
 	}
 }
@@ -74,8 +75,8 @@ func (h *Hub) Admit(welcome protocol.Welcome) {
 	if h.stage != judging {
 		return
 	}
-	welcome.Version = min(h.version, protocol.FrameVersion)
-	if h.stage = open; welcome.Forked || h.asks {
+	welcome.Version, welcome.Asked = min(h.version, protocol.FrameVersion), h.asked.Sequence
+	if h.stage = open; welcome.Forked || h.asked != (protocol.Question{}) {
 		h.stage = greeting
 	}
 	h.window = newWindow(welcome.Window, welcome.Through)
@@ -162,6 +163,9 @@ func (h *Hub) Drained() {
 func (h *Hub) push() {
 	for h.stage == open && len(h.parts) > 0 && h.ahead < protocol.RoundPartsAhead {
 		h.send(h.parts[0])
+		if h.parts[0].Last {
+			h.told = h.parts[0].Hub.Index
+		}
 		h.parts[0] = nil // written parts are not kept alive
 		h.parts = h.parts[1:]
 		h.ahead++
@@ -176,7 +180,7 @@ func (h *Hub) Beat(hubNow int64) {
 		h.silent(protocol.SilentBeats)
 	case open:
 		if !h.silent(protocol.SilentBeats) && !h.spoke {
-			h.send(&protocol.Round{Last: true, Now: hubNow})
+			h.send(&protocol.Round{Last: true, Now: hubNow, Since: h.told})
 		}
 		h.spoke = false
 	}

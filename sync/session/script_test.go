@@ -174,7 +174,7 @@ func (p *player) frame(verb string) protocol.Frame {
 	case "welcome":
 		return &protocol.Welcome{Version: f.num("version", 1), Hub: f.hub("hub"), Through: f.at("through"),
 			Forked: f.has("forked"), Now: int64(f.num("now", 0)), Window: f.num("window", 0),
-			Answer: protocol.Answer(f.num("answer", 0)), Chain: f.at("chain").Chain}
+			Answer: protocol.Answer(f.num("answer", 0)), Chain: f.at("chain").Chain, Asked: f.num("asked", p.agent.search.asked)}
 	case "append":
 		after, end := f.at("after"), f.at("end")
 		operations := operationsAfter(after.Sequence, end.Sequence)
@@ -321,6 +321,9 @@ func tellFrame(frame protocol.Frame) string {
 	case *protocol.Ack:
 		return "ack through=" + tellPlace(f.Through)
 	case *protocol.Round:
+		if f.Hub == (protocol.HubPosition{}) && f.Since > 0 {
+			return fmt.Sprintf("round since=%d now=%d", f.Since, f.Now)
+		}
 		return fmt.Sprintf("round hub=%s part=%d last=%t now=%d through=%s levels=%d",
 			tellHub(f.Hub), f.Part, f.Last, f.Now, tellPlace(f.Through), len(f.Levels))
 	}

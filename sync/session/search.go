@@ -17,6 +17,10 @@ type search struct {
 // weigh takes what a Welcome says, and asks on or ends the search.
 func (a *Agent) weigh(w *protocol.Welcome) {
 	s := &a.search
+	if w.Asked != s.asked {
+		a.fail(protocol.ByeProtocol, "a Welcome answers about operation %d, asked was %d", w.Asked, s.asked)
+		return
+	}
 	a.stage, s.at, s.hub = searching, w.Hub, w.Through
 	answer, chain := w.Answer, w.Chain
 	if s.asked == w.Through.Sequence { // that one it holds in its state
