@@ -48,7 +48,8 @@ test:
 test-deep:
 	@$(TIMED) test-deep 28 '$(SETUP) setup-build && SHELFSYNC_DEEP=1 go test -race -timeout 26m ./... && \
 		SHELFSYNC_DEEP=1 go test -timeout 20m -run "TestTenVirtualHours|TestMemoryIsBounded" ./cmd/compressed ./protocol/stock && \
-		GOARCH=386 CGO_ENABLED=0 go test -run "FixedHistory|Scripts" ./protocol/stock'
+		GOARCH=386 CGO_ENABLED=0 go test -run "FixedHistory|Scripts" ./protocol/stock && \
+		go run ./cmd/shelfsync-sim --seeds 2000 && go run ./cmd/shelfsync-sim --mutants'
 
 demo:
 	@$(TIMED) demo 3 '$(SETUP) setup-build && go build -o bin/ ./cmd/... && ./bin/shelfsync rehearse $(foreach file,$(DATA),--data "$(file)")'

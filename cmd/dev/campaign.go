@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +28,7 @@ type campaign struct {
 }
 
 var campaigns = []campaign{
+	{name: "sim", packages: "./cmd/shelfsync-sim", run: "^TestAThousandSeeds$"},
 	{name: "kills", packages: "./cmd/shelfsync/...", run: "^TestKillLoop$", env: []string{"SHELFSYNC_DEEP=1"}},
 	{name: "leaders", packages: "./cmd/shelfsync/...", run: "^TestLeaderKills$", env: []string{"SHELFSYNC_DEEP=1"}},
 	{name: "hours", packages: "./cmd/compressed", run: "^TestOneVirtualHour$"},
@@ -57,7 +61,7 @@ func campaignCommand() *cobra.Command {
 			r := runner{
 				out:    cmd.OutOrStdout(),
 				record: filepath.Join(root, filepath.FromSlash(recordFile)),
-				commit: commit(root),
+				commit: commit(root) + ", core " + core(root),
 				now:    time.Now,
 				try: func(c campaign, seed int) ([]byte, error) {
 					return goTest(cmd.Context(), root, c, seed)
@@ -96,12 +100,13 @@ func (r runner) runFor(limit time.Duration, c campaign) error {
 	}
 	start := r.now()
 	row := row{date: start, campaign: c.name, commit: r.commit, first: nextSeed(text, c.name)}
-	longest := time.Duration(0)
+	longest, sums := time.Duration(0), tally{}
 	for seed := row.first; seed == row.first || r.now().Sub(start)+longest <= limit; seed++ {
 		began := r.now()
 		output, failure := r.try(c, seed)
 		longest = max(longest, r.now().Sub(began))
-		row.last, row.took, row.result = seed, r.now().Sub(start), "pass"
+		sums.add(output)
+		row.last, row.took, row.result = seed, r.now().Sub(start), "pass"+sums.String()
 		row.command = c.command(seed)
 		if failure != nil {
 			row.result = fmt.Sprintf("FAIL at seed %d: %v", seed, failure)
@@ -118,6 +123,42 @@ func (r runner) runFor(limit time.Duration, c campaign) error {
 	return nil
 }
 
+// tally adds up what the seeds of a row print on lines "campaign: name=number …".
+type tally struct {
+	names []string
+	of    map[string]int
+}
+
+func (t *tally) add(output []byte) {
+	for line := range strings.Lines(string(output)) {
+		said, ok := strings.CutPrefix(line, "campaign: ")
+		if !ok {
+			continue
+		}
+		for _, pair := range strings.Fields(said) {
+			name, text, _ := strings.Cut(pair, "=")
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				continue
+			}
+			if t.of == nil {
+				t.of = map[string]int{}
+			}
+			if _, known := t.of[name]; !known {
+				t.names = append(t.names, name)
+			}
+			t.of[name] += n
+		}
+	}
+}
+
+func (t *tally) String() (text string) {
+	for i, name := range t.names {
+		text += map[bool]string{true: ": ", false: ", "}[i == 0] + strconv.Itoa(t.of[name]) + " " + name
+	}
+	return text
+}
+
 // goTest runs one seed. A run in which no test passed found nothing out, and is
 // a failure too.
 func goTest(ctx context.Context, root string, c campaign, seed int) ([]byte, error) {
@@ -129,6 +170,30 @@ func goTest(ctx context.Context, root string, c campaign, seed int) ([]byte, err
 		err = fmt.Errorf("no test ran")
 	}
 	return output, err
+}
+
+// coreFolders are where the product's promises are kept; a row says of which core it
+// is, so that rows of one core add up.
+var coreFolders = []string{"agent", "hub", "protocol", "sync"}
+
+// core is a print of the core's source, tests left out.
+func core(root string) string {
+	sum := sha256.New()
+	for _, folder := range coreFolders {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			source := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".sql")
+			if err != nil || entry.IsDir() || !source {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			fmt.Fprintf(sum, "%s %d\n%s", strings.TrimPrefix(path, root), len(text), text)
+			return err
+		})
+		if err != nil {
+			return "unknown"
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:4])
 }
 
 // commit names what was tested, and says so when the tree differed from it.

@@ -39,4 +39,10 @@ func NeverReached(reached map[string]int) (missing []string) {
 var sometimes = []string{
 	"a fact recorded", "a till asks again and gets its first answer", "a till told that nothing was recorded",
 	"an entry ordered late, or again", "an answer lost of what was ordered", "an entry refused", "an entry ordered after its proposer gave up", "an entry lost",
+	"disk full", "sync failed once", "power lost before the sync", "power lost after the sync", "a disk lost", "a PC replaced because its disk was damaged",
+	"exception fork", "an old disk imported", "an import of a fork", "an import of a stranger refused", "an import that nobody can tell about", "an old disk run with --replace",
+	"a PC that takes over again", "result ignored", "result wrong_writer", "result repeated", "result version", "result short",
+	"outcome parked", "outcome mapped", "outcome quarantined", "outcome admitted", "outcome service", "outcome recount", "outcome too_late", "outcome late_pick",
+	"outcome picked_twice", "outcome duplicate_arrival", "exception negative_stock", "exception aged_claim",
+	"conflict move", "conflict short", "a conflict checked", "a promise checked",
 }

@@ -9,7 +9,7 @@ import (
 
 // channelActions are what web shops and marketplaces ask.
 var channelActions = []action{
-	{name: "reserve", weight: 14, always: true, do: reserve},
+	{name: "reserve", weight: 18, always: true, do: reserve},
 	{name: "reserve again", weight: 3, do: reserveAgain},
 	{name: "confirm", weight: 8, do: channelStep(stock.Confirm)},
 	{name: "release", weight: 3, do: channelStep(stock.Release)},
@@ -47,7 +47,7 @@ func reserve(w *World, r *rand.Rand) bool {
 		c.CollectWithin = 1000 * (1 + r.Int64N(30))
 	}
 	for range 1 + r.IntN(3) {
-		l := stock.ReserveLine{Item: w.items[r.IntN(len(w.items))].code, Quantity: units(r, 3)}
+		l := stock.ReserveLine{Item: w.items[r.IntN(len(w.items))].code, Quantity: units(r, 5)}
 		if r.IntN(5) == 0 {
 			l.Item = w.code(r)
 		}

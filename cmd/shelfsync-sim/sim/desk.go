@@ -111,7 +111,7 @@ func (d *desk) open(w *World) {
 	for _, s := range w.stores {
 		doc := &stock.Document{Source: "erp", Location: s.code, Operation: stock.Operation{Document: "opening-" + s.code}}
 		for _, i := range w.items {
-			doc.Operation.Lines = append(doc.Operation.Lines, stock.Line{Kind: stock.Adjust, Scanned: i.code, Quantity: units(w.rand, 12), Account: stock.Sellable, Reason: "opening"})
+			doc.Operation.Lines = append(doc.Operation.Lines, stock.Line{Kind: stock.Adjust, Scanned: i.code, Quantity: 5*stock.Unit + units(w.rand, 40), Account: stock.Sellable, Reason: "opening"})
 		}
 		w.propose(w.rand, doc, ignore)
 	}
@@ -193,15 +193,25 @@ func care(w *World, r *rand.Rand) bool {
 // happened.
 func (w *World) judge(r *rand.Rand, number uint32, e *stock.Exception) bool {
 	op, err := protocol.DecodeOperation(e.Raw)
-	if err != nil {
-		return false
+	if err != nil { // a person writes down what happened
+		w.keys++
+		op = stock.Operation{Correlation: fmt.Sprintf("k%d", w.keys), Lines: []stock.Line{{Kind: stock.Sale, Scanned: "cup", Item: "cup", Quantity: stock.Unit}}}
+		return w.admit(r, number, op)
 	}
 	if seen := w.witness.seen[op.Correlation]; seen != nil && seen.taken > 0 {
 		return w.propose(r, &stock.Resolve{Exception: number, By: "ann", Note: "it is there already"}, ignore)
 	}
-	w.reach("admitted from quarantine")
 	op.Raw = e.Raw
-	return w.propose(r, &stock.Admit{Exception: number, By: "ann", Operation: op}, ignore)
+	return w.admit(r, number, op)
+}
+
+// admit lets an operation out of quarantine; where it may not be, it is closed.
+func (w *World) admit(r *rand.Rand, number uint32, op stock.Operation) bool {
+	return w.propose(r, &stock.Admit{Exception: number, By: "ann", Operation: op}, func(result stock.Result, _ uint64, err error) {
+		if err == nil && result.Code == stock.NotAllowed {
+			w.propose(w.rand, &stock.Resolve{Exception: number, By: "ann", Note: result.Text}, ignore)
+		}
+	})
 }
 
 // policy is one that central IT might set.

@@ -1,7 +1,12 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
+
+	"github.com/shelfsync/shelfsync/agent"
+	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
 // faultActions are what breaks.
@@ -75,6 +80,7 @@ var faultActions = []action{
 		w.elect(r)
 		return true
 	}},
+	{name: "operations that nobody understands", weight: 1, fault: true, do: onPC(strange)},
 }
 
 func onWire(do func(*World, *wire, *rand.Rand)) func(*World, *rand.Rand) bool {
@@ -292,4 +298,45 @@ func turnsUp(w *World, r *rand.Rand) bool {
 		}
 	}
 	return false
+}
+
+// strange lets a program of some other version write for a store: of its operations
+// some cannot be read, and some say what they may not.
+func strange(w *World, p *pc, r *rand.Rand) bool {
+	if state := w.nodes[0].board.State(); p.foreign || !writes(state, p) {
+		return false
+	}
+	w.machines++
+	var all [][]byte
+	at := []protocol.Position{{}}
+	for range 1 + r.IntN(4) {
+		w.keys++
+		op := stock.Operation{Correlation: fmt.Sprintf("k%d", w.keys), Receipt: fmt.Sprintf("k%d", w.keys), Lines: []stock.Line{{Kind: stock.Sale, Scanned: w.code(r), Quantity: units(r, 2)}}}
+		switch r.IntN(4) {
+		case 0:
+			op.Lines[0].Kind = 99
+		case 1:
+			op.Was = "S9.e1.1"
+		}
+		b, err := protocol.EncodeOperation(&op)
+		if err != nil || r.IntN(4) == 0 {
+			b = []byte{0xc1, byte(w.keys)}
+		}
+		all = append(all, b)
+		at = append(at, protocol.Position{Sequence: at[len(at)-1].Sequence + 1, Chain: protocol.NextChain(at[len(at)-1].Chain, b)})
+	}
+	h := agent.History{Location: p.store.code, Installation: p.disk.installation, Epoch: fmt.Sprint("strange", w.machines), Program: "later", End: at[len(at)-1],
+		Read: func(after protocol.Position, most, _ int) ([][]byte, protocol.Position, error) {
+			to := min(after.Sequence+uint64(most), uint64(len(all)))
+			return all[after.Sequence:to], at[to], nil
+		},
+		Chain: func(sequence uint64) ([32]byte, error) { return at[min(sequence, uint64(len(all)))].Chain, nil }}
+	w.couriers = append(w.couriers, &courier{pc: p, histories: []agent.History{h}})
+	return true
+}
+
+// writes reports whether the hub has heard of a PC.
+func writes(state *stock.State, p *pc) bool {
+	l, ok := state.Location(p.store.code)
+	return ok && l.Writes(p.disk.installation)
 }

@@ -20,7 +20,11 @@ var tillActions = []action{
 		}
 		return req
 	})},
-	{name: "delivery", weight: 8, do: tell(func(w *World, p *pc, r *rand.Rand) *agent.Request { return w.basket(r, stock.Delivery) })},
+	{name: "delivery", weight: 8, do: tell(func(w *World, p *pc, r *rand.Rand) *agent.Request {
+		req := w.basket(r, stock.Delivery)
+		req.Operation.Lines[0].Quantity += units(r, 12)
+		return req
+	})},
 	{name: "inspect", weight: 3, do: tell(func(w *World, p *pc, r *rand.Rand) *agent.Request {
 		return line(stock.Line{Kind: stock.Inspect, Scanned: w.code(r), Quantity: units(r, 2),
 			Account: []stock.Account{stock.Sellable, stock.Damaged, stock.Scrap, stock.Supplier}[r.IntN(4)], Reason: "looked at"})
@@ -46,7 +50,7 @@ var tillActions = []action{
 		}
 		return &agent.Request{Kind: "close_transfer", Close: lines[r.IntN(len(lines))].ID}
 	})},
-	{name: "a step on a claim", weight: 10, do: tell(claimStep)},
+	{name: "a step on a claim", weight: 16, do: tell(claimStep)},
 	{name: "sale of a claim", weight: 4, do: tell(func(w *World, p *pc, r *rand.Rand) *agent.Request {
 		claims := p.agent.View().Claims("")
 		if len(claims) == 0 {
@@ -78,7 +82,7 @@ func units(r *rand.Rand, most int64) stock.Quantity {
 	return stock.Quantity(1+r.Int64N(most)) * stock.Unit
 }
 
-var scans = []string{"cup", "cup", "cup", "tea", "tea", "rice", "six-cups", "mystery", "late-box", "postage"}
+var scans = []string{"cup", "cup", "cup", "cup", "cup", "tea", "tea", "tea", "tea", "rice", "rice", "rice", "six-cups", "mystery", "mystery", "late-box", "postage"}
 
 // code is what a scanner reads.
 func (w *World) code(r *rand.Rand) string { return scans[r.IntN(len(scans))] }
