@@ -69,6 +69,7 @@ type EpochHead struct {
 	Position protocol.Position // its last operation
 	Through  protocol.Position // what the hub had applied of it
 	Pruned   uint64            // operations up to here have lost their bytes
+	Tail     bool              // it is over, and what follows Through goes up under its name
 }
 
 func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through.Sequence }
@@ -137,8 +138,20 @@ type Ledger interface {
 	Load(Visitor) error
 	// Outcomes are what the hub said of one operation.
 	Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error)
-	// NewEpoch lets later operations begin a new history.
-	NewEpoch(name string) error
+	// NewEpoch begins a new history because this ledger cannot vouch for the end of
+	// the present one. What the hub is not known to have of that goes up under its
+	// own name, as the epoch's tail.
+	NewEpoch(name string, why Notice) error
+	// EndTail says what the hub has of an epoch's tail. What follows through waits
+	// for a person.
+	EndTail(epoch string, through protocol.Position) error
+	// Notices are those that nobody has seen yet, oldest first; Saw ends one.
+	Notices() ([]Notice, error)
+	Saw(notice int64) error
+	// Mark is the write of the high-water file for where the ledger stands, nil
+	// where it says so already or there is none. It may run on another goroutine,
+	// one after the other; its error is one of storage.
+	Mark() func() error
 	// Again begins a new epoch with what the hub does not have of the present one,
 	// in one durable commit. ErrForked where Through is not of its history.
 	Again(Again) error
