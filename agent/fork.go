@@ -231,3 +231,15 @@ func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, erro
 // Quarantined are operations of which nobody can tell whether the hub has them,
 // oldest first, at most so many.
 func (a *Agent) Quarantined(limit int) ([]ledger.Record, error) { return a.ledger.Quarantined(limit) }
+
+// Notices are what a person has to know of epochs that ended in doubt, and has not
+// seen yet, oldest first.
+func (a *Agent) Notices() ([]ledger.Notice, error) { return a.ledger.Notices() }
+
+// Saw says that a person has seen a notice.
+func (a *Agent) Saw(notice int64) error {
+	if err := a.ledger.Saw(notice); err != nil {
+		return a.fail("note that a notice was seen", err)
+	}
+	return nil
+}

@@ -34,7 +34,7 @@ func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
 	if len(a.tails.left) > 0 {
-		a.tails.courier = NewCourier(a.tails.left[0])
+		a.tails.courier = NewCourier(a.tails.left[0].History)
 		_, err := a.bring(func(c *Courier) error { return c.Connected(port) })
 		return a.stored(err)
 	}
