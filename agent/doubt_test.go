@@ -219,4 +219,3 @@ func TestATailGoesUpToARestoredHub(t *testing.T) {
 	store.quiet()
 	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "A5", "B1", "B2")
 }
-

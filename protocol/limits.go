@@ -221,6 +221,10 @@ const (
 	// MaxGroup bounds the operations of one ledger commit: more than tills that
 	// can wait at once in the largest store, and a commit of milliseconds.
 	MaxGroup = 512
+	// MaxUnmarked is after how many operations the high-water file beside the ledger
+	// is written at the latest, besides once a beat: what a disk that loses its end
+	// could lose unseen is a minute of the busiest store.
+	MaxUnmarked = 256
 )
 
 // MaxSnapshotRow bounds one row of a snapshot: the row of a location holds every
