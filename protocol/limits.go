@@ -272,6 +272,10 @@ const MaxCommandBytes = MaxEntryBytes / 2
 // some hundred pages, so that a sale waits a few milliseconds for it.
 const MaxPruned = 1000
 
+// CopyPages bounds the pages of a store's ledger that one turn of its loop copies
+// into a backup, 4 KiB each: a sale waits a millisecond for it.
+const CopyPages = 64
+
 // Bounds of the connection between two hub nodes (hub/cluster).
 const (
 	// MaxPeerBytes bounds one message: a whole log entry and what goes with it.

@@ -39,3 +39,6 @@ func LaterMark() []byte {
 	text := waterMagic + "2\nsomething else\n"
 	return fmt.Appendf([]byte(text), "%x\n", sha256.Sum256([]byte(text)))
 }
+
+// SetAside is the first half of a restore.
+func SetAside(dir string) (string, error) { return setAside(dir) }

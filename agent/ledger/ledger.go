@@ -164,6 +164,8 @@ type Ledger interface {
 	Admit(held Place, entry *Entry) error
 	// Epochs are all histories of this ledger, oldest first.
 	Epochs() []EpochHead
+	// Backup begins a copy of the ledger, made a slice at a time.
+	Backup() (*Copying, error)
 	// Prune takes the bytes of settled operations that were recorded before a
 	// time, in unix ms: from the oldest up to the first that is younger, and at
 	// most protocol.MaxPruned in a call. It returns how many.
@@ -178,5 +180,6 @@ var (
 	ErrNotQuarantined = errors.New("the operation waits for nobody")
 	ErrInUse          = errors.New("another program uses this ledger")
 
+	errNoFile   = errors.New("this ledger has no file")
 	errKeyTwice = errors.New("an idempotency key is used twice")
 )

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -270,6 +271,9 @@ func visit[K comparable, V any](kept map[K]V, f func(V), compare func(a, b K) in
 func (m *Memory) Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error) {
 	return slices.Clone(m.outcomes[Place{epoch, sequence}]), m.failed
 }
+
+// Backup has no file to make it of.
+func (m *Memory) Backup() (*Copying, error) { return nil, errors.Join(m.failed, errNoFile) }
 
 // Mark has no file to write.
 func (m *Memory) Mark() func() error { return nil }

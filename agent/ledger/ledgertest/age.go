@@ -142,6 +142,7 @@ func sticks(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 func afterFailure(l ledger.Ledger) map[string]error {
 	said := map[string]error{"Keep": l.Keep(ledger.Kept{}), "Load": l.Load(ledger.Visitor{}), "NewEpoch": l.NewEpoch("next", ledger.Notice{}), "Saw": l.Saw(1)}
 	_, said["Notices"] = l.Notices()
+	_, said["Backup"] = l.Backup()
 	_, said["Append"] = l.Append([]ledger.Entry{entry(3)})
 	_, _, said["ByKey"] = l.ByKey("key 1")
 	_, _, said["BySequence"] = l.BySequence(l.Head().Epoch, 1)
