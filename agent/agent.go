@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
@@ -20,6 +21,7 @@ type Config struct {
 	Nodes    int                    // of the hub, as far as they are known: how many journals to ask about a fork
 	Epoch    func() (string, error) // draws the name of an epoch that begins with nothing; nil: at random
 	Program  string                 // version, for the hub's fleet page
+	Room     func() volume.Stage    // looks at the ledger's disk; nil: there is plenty
 }
 
 // Agent is one store: ledger, view and the session with the hub. It is owned by
@@ -40,6 +42,7 @@ type Agent struct {
 	events  events
 	since   since
 	sent    sent
+	room    volume.Stage
 	failed  error // a storage error: nothing is answered after it
 
 	tails      tails
@@ -53,6 +56,7 @@ func Open(config Config) (*Agent, error) {
 		return nil, err
 	}
 	a.oweTails()
+	a.lookAtRoom()
 	return a, nil
 }
 
@@ -209,6 +213,20 @@ func (a *Agent) advance(through protocol.Position) {
 
 // View is what tills see; only the owner may use it.
 func (a *Agent) View() *stock.View { return a.view }
+
+// lookAtRoom asks how much room is left; where that changed, whoever watches hears.
+func (a *Agent) lookAtRoom() {
+	if a.config.Room == nil {
+		return
+	}
+	if now := a.config.Room(); now != a.room {
+		a.room = now
+		a.events.add(Event{Type: "link"}, a.config.Now())
+	}
+}
+
+// Room is how much room was left on the ledger's disk at the last beat.
+func (a *Agent) Room() volume.Stage { return a.room }
 
 // Ledger is the store's log; only the owner may use it.
 func (a *Agent) Ledger() ledger.Ledger { return a.ledger }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
@@ -196,6 +197,9 @@ func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, erro
 		return id, ErrNotFound
 	case !record.Quarantined:
 		return id, ErrNotQuarantined
+	}
+	if a.room == volume.Full {
+		return id, ErrNoRoom
 	}
 	held := ledger.Place{Epoch: record.Epoch, Sequence: record.Sequence}
 	former := stock.OperationID{Agent: id.Agent, Epoch: held.Epoch, Sequence: held.Sequence}

@@ -35,6 +35,7 @@ type Server struct {
 	stopping chan struct{}
 	err      error // why it stopped; read after done
 	marker   marker
+	backups  chan *backup
 }
 
 // call is one till waiting for its operation.
@@ -60,7 +61,7 @@ func Start(ctx context.Context, agent *Agent, config ServerConfig) *Server {
 		config.Dial = link.Dial
 	}
 	s := &Server{agent: agent, config: config, requests: make(chan *call, protocol.MaxGroup), reads: make(chan func(*Agent), 64),
-		events: make(chan link.Event, 64), dialled: make(chan dialled, 1), done: make(chan struct{}), stopping: make(chan struct{}), marker: newMarker()}
+		events: make(chan link.Event, 64), dialled: make(chan dialled, 1), done: make(chan struct{}), stopping: make(chan struct{}), marker: newMarker(), backups: make(chan *backup)}
 	go s.marker.run() // the loop ends it, and waits
 	go s.loop(ctx)    // Wait waits
 	return s
@@ -142,6 +143,8 @@ func (s *Server) loop(ctx context.Context) {
 	beat := time.NewTicker(protocol.BeatMS * time.Millisecond)
 	defer beat.Stop()
 	s.dial(ctx, up)
+	var copies copying
+	defer func() { copies.end(ErrStopped) }()
 	for s.err == nil {
 		select {
 		case <-ctx.Done():
@@ -158,6 +161,10 @@ func (s *Server) loop(ctx context.Context) {
 			s.connected(life, up, d)
 		case <-up.retry:
 			s.dial(ctx, up)
+		case wanted := <-s.backups:
+			copies.begin(s.agent, wanted)
+		case <-copies.turn:
+			copies.step()
 		case err := <-s.marker.wrote:
 			s.marker.writing = false
 			s.note(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/sync/session"
 )
@@ -67,6 +68,7 @@ func (a *Agent) Disconnected(why error) {
 
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
+	a.lookAtRoom()
 	if brought, err := a.bring((*Courier).Beat); brought {
 		return a.stored(err)
 	}
@@ -173,6 +175,11 @@ func (a *Agent) store(round *protocol.Round) error {
 		a.session.Stop()
 		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeForked,
 			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
+		return nil
+	}
+	if a.room == volume.Full {
+		a.session.Stop()
+		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeBusy, Text: "the store's disk is full: it keeps no round"}})
 		return nil
 	}
 	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
