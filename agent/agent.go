@@ -43,6 +43,8 @@ type Agent struct {
 	since   since
 	sent    sent
 	room    volume.Stage
+	beats   uint64
+	pruning bool  // more is to be pruned at the next beat
 	failed  error // a storage error: nothing is answered after it
 
 	tails      tails

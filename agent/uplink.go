@@ -69,6 +69,9 @@ func (a *Agent) Disconnected(why error) {
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
 	a.lookAtRoom()
+	if err := a.prune(); err != nil {
+		return err
+	}
 	if brought, err := a.bring((*Courier).Beat); brought {
 		return a.stored(err)
 	}

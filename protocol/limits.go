@@ -272,6 +272,15 @@ const MaxCommandBytes = MaxEntryBytes / 2
 // some hundred pages, so that a sale waits a few milliseconds for it.
 const MaxPruned = 1000
 
+// LedgerDays is how long a store keeps the bytes of operations that the hub holds: a
+// hub restored from a backup, and a question of last year, still find them. Keys and
+// answers stay for ever.
+const LedgerDays = 400
+
+// PruneBeats is how often a store looks for operations to prune, in beats: a day has
+// some thousand at most, and none is in a hurry.
+const PruneBeats = 3600
+
 // Room on the disk of a store's ledger (agent/volume), in bytes. Each is a share of
 // the disk as well, and the smaller of the two counts: a tenth of a large disk is no
 // shortage.

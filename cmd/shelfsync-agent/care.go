@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,14 +114,12 @@ func withCopy(settings config, use func(file string) error) error {
 		return fmt.Errorf("look for the ledger: %w; name its folder with --data", err)
 	}
 	copied := filepath.Join(settings.Data, ledger.CopyName)
-	kept, err := ledger.Open(settings.Data, nil)
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		err = askAgent(settings.Listen)
-	case err == nil:
-		err = errors.Join(copyLedger(kept), kept.Close())
-	}
-	if err != nil {
+	err := ownFolder(settings.Data)
+	if err != nil { // then only the agent itself may open it
+		if asked := askAgent(settings.Listen); asked != nil {
+			return errors.Join(err, asked)
+		}
+	} else if err := openCopy(settings); err != nil {
 		return err
 	}
 	err = use(copied)
@@ -126,6 +127,36 @@ func withCopy(settings config, use func(file string) error) error {
 		err = errors.Join(err, gone)
 	}
 	return err
+}
+
+// openCopy copies the ledger here, or lets the agent that has it open do so.
+func openCopy(settings config) error {
+	kept, err := ledger.Open(settings.Data, nil)
+	if errors.Is(err, ledger.ErrInUse) {
+		return askAgent(settings.Listen)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(copyLedger(kept), kept.Close())
+}
+
+// ownFolder keeps root from leaving files in the folder that the agent's user could
+// not open any more.
+func ownFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil // whoever makes it owns it
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(stat.Uid) == os.Geteuid() {
+		return nil
+	}
+	name := strconv.Itoa(int(stat.Uid))
+	if owner, err := user.LookupId(name); err == nil {
+		name = owner.Username
+	}
+	return fmt.Errorf("%s belongs to the user %s: run this as that user, with sudo -u %s", dir, name, name)
 }
 
 func copyLedger(kept *ledger.SQLite) error {
@@ -205,6 +236,9 @@ func say(out io.Writer, p ledger.Proved) {
 }
 
 func restore(settings config, file string, out io.Writer) error {
+	if err := ownFolder(settings.Data); err != nil {
+		return err
+	}
 	r, err := ledger.Restore(settings.Data, file, nil)
 	if errors.Is(err, ledger.ErrInUse) {
 		return fmt.Errorf("stop the agent first: %w", err)
