@@ -12,11 +12,18 @@
 //
 //	Append -> one transaction, one sync -> Record
 //	Read   -> the uplink            Keep -> base, through and outcomes at once
+//	Mark   -> the high-water file, behind the ledger, on another goroutine
+//	Backup -> a copy, slice by slice; Verify proves one, Restore puts it in place
 //
 // Invariants. Sequence has no gap within an epoch. chain(n) = SHA-256(chain(n-1),
 // bytes(n)), checked whenever an operation is read. The head is derived from the
 // operations themselves, never from a second place that may disagree. The hub's
 // watermark is always of this ledger's history.
+//
+// Doubt. A file beside the ledger says how far it had come. A ledger that ends
+// before that, or that the file does not fit, begins a new epoch and leaves a
+// notice; what it still has of the old one is that epoch's tail. After a stop that
+// nobody ordered everything is read before it is opened.
 //
 // Pruning. An operation that the hub has applied and that is older than the
 // caller wants to keep loses its bytes; its key, answer and chain stay for ever,
