@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
@@ -20,6 +21,7 @@ type Config struct {
 	Nodes    int                    // of the hub, as far as they are known: how many journals to ask about a fork
 	Epoch    func() (string, error) // draws the name of an epoch that begins with nothing; nil: at random
 	Program  string                 // version, for the hub's fleet page
+	Room     func() volume.Stage    // looks at the ledger's disk; nil: there is plenty
 }
 
 // Agent is one store: ledger, view and the session with the hub. It is owned by
@@ -40,6 +42,7 @@ type Agent struct {
 	events  events
 	since   since
 	sent    sent
+	room    volume.Stage
 	failed  error // a storage error: nothing is answered after it
 
 	tails      tails
@@ -52,10 +55,13 @@ func Open(config Config) (*Agent, error) {
 	if err := a.load(); err != nil {
 		return nil, err
 	}
+	a.oweTails()
+	a.lookAtRoom()
 	return a, nil
 }
 
-// load builds the view anew: the base the ledger kept, plus what is pending.
+// load builds the view anew: the base the ledger kept, plus what is pending, that
+// of epochs that ended in doubt first.
 func (a *Agent) load() error {
 	head := a.ledger.Head()
 	a.view, a.base = stock.NewView(), head.Base
@@ -77,8 +83,11 @@ func (a *Agent) load() error {
 		return fmt.Errorf("load base: %w", err)
 	}
 	a.sent = nil
+	if err := a.foldTails(); err != nil {
+		return err
+	}
 	id := stock.OperationID{Agent: a.config.Location, Epoch: head.Epoch, Sequence: head.Through.Sequence}
-	if err := a.pending(head.Through, head.Position, func(op *stock.Operation) {
+	if err := a.pending(head.Epoch, head.Through, head.Position, func(op *stock.Operation) {
 		id.Sequence++
 		a.view.Fold(op)
 		a.sent.wrote(a.config.Location, id, op)
@@ -93,22 +102,26 @@ func (a *Agent) load() error {
 // harmless; too young would let the hub believe that nothing is missing.
 func (a *Agent) owe(through protocol.Position) error {
 	a.applied, a.ages = through, ages{}
-	end := a.ledger.Head().Position
-	first := protocol.Position{Sequence: min(through.Sequence+1, end.Sequence)}
-	return a.pending(through, first, func(op *stock.Operation) {
-		now := a.config.Now()
-		a.ages.add(end.Sequence, now.Add(-time.Duration(max(0, now.UnixMilli()-op.At))*time.Millisecond))
-	})
+	head := a.ledger.Head()
+	first := protocol.Position{Sequence: min(through.Sequence+1, head.Position.Sequence)}
+	return a.pending(head.Epoch, through, first, func(op *stock.Operation) { a.ages.add(head.Position.Sequence, a.written(op)) })
+}
+
+// written is when an operation of an earlier run was written, as its stamp says.
+func (a *Agent) written(op *stock.Operation) time.Time {
+	now := a.config.Now()
+	return now.Add(-time.Duration(max(0, now.UnixMilli()-op.At)) * time.Millisecond)
 }
 
 // foldSlice bounds how many operations are read at once while folding.
 const foldSlice = 256
 
-// pending walks the operations after one position up to another, in order.
-func (a *Agent) pending(after, through protocol.Position, visit func(*stock.Operation)) error {
+// pending walks the operations of an epoch after one position up to another, in
+// order.
+func (a *Agent) pending(epoch string, after, through protocol.Position, visit func(*stock.Operation)) error {
 	for after.Sequence < through.Sequence {
 		want := int(min(foldSlice, through.Sequence-after.Sequence))
-		operations, end, err := a.ledger.Read(after, want, want*protocol.MaxOperationBytes)
+		operations, end, err := a.ledger.ReadEpoch(epoch, after, want, want*protocol.MaxOperationBytes)
 		if err != nil {
 			return fmt.Errorf("read ledger after %d: %w", after.Sequence, err)
 		}
@@ -139,14 +152,16 @@ func (a *Agent) keep(kept ledger.Kept) error {
 		a.failed = err
 		return fmt.Errorf("keep round: %w", err)
 	}
-	if kept.Through.Sequence < before.Sequence { // the new log lacks what the old one had: it is pending again
+	// The new log lacks what the old one had, which is pending again; or it has the
+	// tails that were shown until now.
+	if kept.Through.Sequence < before.Sequence || a.tails.shown {
 		applied := a.applied // acknowledged since the new log said Welcome
 		err := a.load()
 		a.advance(applied)
 		return err
 	}
 	watched := watch{}
-	if err := a.pending(before, kept.Through, func(op *stock.Operation) {
+	if err := a.pending(a.ledger.Head().Epoch, before, kept.Through, func(op *stock.Operation) {
 		for i := range op.Lines {
 			watched.item(a, op.Lines[i].Code())
 		}
@@ -199,6 +214,20 @@ func (a *Agent) advance(through protocol.Position) {
 // View is what tills see; only the owner may use it.
 func (a *Agent) View() *stock.View { return a.view }
 
+// lookAtRoom asks how much room is left; where that changed, whoever watches hears.
+func (a *Agent) lookAtRoom() {
+	if a.config.Room == nil {
+		return
+	}
+	if now := a.config.Room(); now != a.room {
+		a.room = now
+		a.events.add(Event{Type: "link"}, a.config.Now())
+	}
+}
+
+// Room is how much room was left on the ledger's disk at the last beat.
+func (a *Agent) Room() volume.Stage { return a.room }
+
 // Ledger is the store's log; only the owner may use it.
 func (a *Agent) Ledger() ledger.Ledger { return a.ledger }
 
@@ -211,11 +240,15 @@ func (a *Agent) Base() protocol.HubPosition { return a.base }
 // Backlog is how many operations the hub has not yet said it applied, and the
 // age of the oldest of them by the monotonic clock.
 func (a *Agent) Backlog() (operations uint64, oldest time.Duration) {
+	now := a.config.Now()
 	operations = a.ledger.Head().Position.Sequence - a.applied.Sequence
-	if operations == 0 {
-		return 0, 0
+	if operations > 0 {
+		oldest = a.ages.oldest(now)
 	}
-	return operations, a.ages.oldest(a.config.Now())
+	if a.tails.pending > 0 {
+		operations, oldest = operations+a.tails.pending, max(oldest, now.Sub(a.tails.since))
+	}
+	return operations, oldest
 }
 
 // ages remembers when operations were written, by the monotonic clock, in a

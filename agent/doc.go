@@ -15,6 +15,7 @@
 //	        one ledger commit, then every caller is answered
 //	Agent.Record -> session.Grew -> Append frames -> hub
 //	hub -> Welcome: forked -> session.Forked -> a new epoch in one commit
+//	ledger in doubt -> a new epoch at open; the old one's tail goes up first
 //	hub -> Round -> session.Store -> Agent keeps it in one transaction -> view
 //
 // Invariants. An operation is in the ledger before its till is answered; after a

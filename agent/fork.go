@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
@@ -197,6 +198,9 @@ func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, erro
 	case !record.Quarantined:
 		return id, ErrNotQuarantined
 	}
+	if a.room == volume.Full {
+		return id, ErrNoRoom
+	}
 	held := ledger.Place{Epoch: record.Epoch, Sequence: record.Sequence}
 	former := stock.OperationID{Agent: id.Agent, Epoch: held.Epoch, Sequence: held.Sequence}
 	if !write {
@@ -231,3 +235,15 @@ func (a *Agent) Admit(id stock.OperationID, write bool) (stock.OperationID, erro
 // Quarantined are operations of which nobody can tell whether the hub has them,
 // oldest first, at most so many.
 func (a *Agent) Quarantined(limit int) ([]ledger.Record, error) { return a.ledger.Quarantined(limit) }
+
+// Notices are what a person has to know of epochs that ended in doubt, and has not
+// seen yet, oldest first.
+func (a *Agent) Notices() ([]ledger.Notice, error) { return a.ledger.Notices() }
+
+// Saw says that a person has seen a notice.
+func (a *Agent) Saw(notice int64) error {
+	if err := a.ledger.Saw(notice); err != nil {
+		return a.fail("note that a notice was seen", err)
+	}
+	return nil
+}

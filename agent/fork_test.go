@@ -36,7 +36,7 @@ func pc(t *testing.T, dir string, at *central) *world {
 func copied(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()
-	for _, name := range []string{"ledger.db", "ledger.db-wal"} {
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "high-water"} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if os.IsNotExist(err) {
 			continue

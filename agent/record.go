@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
@@ -74,6 +75,7 @@ var (
 	ErrNotUndone      = errors.New("a count, an arrival or the end of a transfer is not undone: count again, or send the goods back")
 	ErrNoTransfer     = errors.New("no such transfer is open here; it may be over already, or the hub has not told of it yet")
 	ErrToItself       = errors.New("a transfer goes to another location")
+	ErrNoRoom         = errors.New("the disk of the store's PC is full: the operation is not recorded; write it down, make room, and repeat it with the same key")
 	ErrBeyondLimit    = errors.New("an alias multiplies the quantity beyond its limit")
 )
 
@@ -149,6 +151,9 @@ func (g *group) take(i int, request *Request) Answer {
 		if answer, done := g.replay(i, request); done {
 			return answer
 		}
+	}
+	if g.agent.room == volume.Full { // nothing has failed: asked again when there is room, it is recorded
+		return Answer{Err: ErrNoRoom}
 	}
 	if err := g.agent.presented(request); err != nil {
 		return Answer{Err: err}

@@ -34,6 +34,8 @@ type Server struct {
 	done     chan struct{}
 	stopping chan struct{}
 	err      error // why it stopped; read after done
+	marker   marker
+	backups  chan *backup
 }
 
 // call is one till waiting for its operation.
@@ -59,8 +61,9 @@ func Start(ctx context.Context, agent *Agent, config ServerConfig) *Server {
 		config.Dial = link.Dial
 	}
 	s := &Server{agent: agent, config: config, requests: make(chan *call, protocol.MaxGroup), reads: make(chan func(*Agent), 64),
-		events: make(chan link.Event, 64), dialled: make(chan dialled, 1), done: make(chan struct{}), stopping: make(chan struct{})}
-	go s.loop(ctx) // Wait waits
+		events: make(chan link.Event, 64), dialled: make(chan dialled, 1), done: make(chan struct{}), stopping: make(chan struct{}), marker: newMarker(), backups: make(chan *backup)}
+	go s.marker.run() // the loop ends it, and waits
+	go s.loop(ctx)    // Wait waits
 	return s
 }
 
@@ -130,6 +133,7 @@ type uplink struct {
 // loop owns the Agent. A link outlives ctx by its goodbye, dialling does not.
 func (s *Server) loop(ctx context.Context) {
 	defer close(s.done)
+	defer func() { s.note(s.marker.end()) }()
 	up := &uplink{}
 	life, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -139,6 +143,8 @@ func (s *Server) loop(ctx context.Context) {
 	beat := time.NewTicker(protocol.BeatMS * time.Millisecond)
 	defer beat.Stop()
 	s.dial(ctx, up)
+	var copies copying
+	defer func() { copies.end(ErrStopped) }()
 	for s.err == nil {
 		select {
 		case <-ctx.Done():
@@ -155,8 +161,16 @@ func (s *Server) loop(ctx context.Context) {
 			s.connected(life, up, d)
 		case <-up.retry:
 			s.dial(ctx, up)
+		case wanted := <-s.backups:
+			copies.begin(s.agent, wanted)
+		case <-copies.turn:
+			copies.step()
+		case err := <-s.marker.wrote:
+			s.marker.writing = false
+			s.note(err)
 		case <-beat.C:
 			s.note(s.agent.Beat())
+			s.marker.mark(s.agent.ledger)
 		}
 	}
 	close(s.stopping)
@@ -193,6 +207,7 @@ func (s *Server) record(first *call) {
 	for i, c := range group {
 		c.answer <- answers[i]
 	}
+	s.marker.recorded(len(group), s.agent.ledger)
 	s.note(s.agent.Failed())
 	s.note(s.agent.Follow())
 }

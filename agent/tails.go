@@ -3,18 +3,65 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/shelfsync/shelfsync/protocol"
+	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/session"
 )
 
-// tails are the epochs that are over and that a hub of another incarnation may
-// lack in part: they go up before the present one, one after the other, each over
-// a connection of its own.
+// tails are epochs that are over and of which the hub may lack the end: because it
+// is one of another incarnation, or because they ended in doubt. They go up before
+// the present one, one after the other, each over a connection of its own.
 type tails struct {
-	left        []History
-	incarnation uint64   // for which they go up, or went
+	left        []tail
+	incarnation uint64   // of the hub for which all went up, or go
 	courier     *Courier // of the first of them, while there is a connection
+
+	pending uint64    // operations that are shown to tills and that no hub is known to have
+	since   time.Time // when the oldest of them was written
+	shown   bool      // some stay in the view until the next round, though the hub has them
+}
+
+// tail is one of them; open names the epoch of the ledger that is pending until it
+// is up.
+type tail struct {
+	History
+	open string
+}
+
+// oweTails lists what goes up of epochs that ended in doubt.
+func (a *Agent) oweTails() {
+	for _, e := range a.ledger.Epochs() {
+		if e.Tail {
+			a.tails.left = append(a.tails.left, tail{a.historyOf(e.Name, e.Pruned, e.Position), e.Name})
+		}
+	}
+}
+
+// foldTails lets tills see what is pending of epochs that ended in doubt.
+func (a *Agent) foldTails() error {
+	a.tails.pending, a.tails.shown = 0, false
+	for _, e := range a.ledger.Epochs() {
+		if !e.Tail {
+			continue
+		}
+		id := stock.OperationID{Agent: a.config.Location, Epoch: e.Name, Sequence: e.Through.Sequence}
+		if err := a.pending(e.Name, e.Through, e.Position, func(op *stock.Operation) {
+			id.Sequence++
+			a.view.Fold(op)
+			a.sent.wrote(a.config.Location, id, op)
+			if at := a.written(op); a.tails.pending == 0 || at.Before(a.tails.since) {
+				a.tails.since = at
+			}
+			a.tails.pending++
+		}); err != nil {
+			return err
+		}
+	}
+	a.sent.old()
+	return nil
 }
 
 // rebased is told that the hub is another one; true if tails go up first.
@@ -25,10 +72,11 @@ func (a *Agent) rebased(hub protocol.HubPosition) bool {
 	a.tails.incarnation = hub.Incarnation
 	epochs := a.ledger.Epochs()
 	for _, e := range epochs[:len(epochs)-1] {
-		if e.Through.Sequence > 0 {
-			a.tails.left = append(a.tails.left, a.historyOf(e.Name, e.Pruned, e.Through))
+		if e.Through.Sequence > 0 && !e.Tail {
+			a.tails.left = append(a.tails.left, tail{History: a.historyOf(e.Name, e.Pruned, e.Through)})
 		}
 	}
+	a.oweTails()
 	if len(a.tails.left) == 0 {
 		return false
 	}
@@ -62,21 +110,57 @@ func (a *Agent) bring(act func(*Courier) error) (bool, error) {
 	case errors.Is(err, ErrRefused) && c.LastBye().Code != 0: // it is tried again
 		a.link.LastError, a.link.Refused = err.Error(), true
 	case errors.Is(err, ErrRefused): // its bytes were pruned, long after the hub had them
-		a.nextTail(err.Error())
+		return true, a.up(a.tails.left[0].open, 0, err.Error())
 	case err != nil:
 		return true, fmt.Errorf("bring epoch %s: %w", a.tails.left[0].Epoch, err)
 	case c.Outcome() != nil:
-		a.nextTail("epoch " + c.Outcome().Epoch + " is whole at the hub")
+		return true, a.up(a.tails.left[0].open, math.MaxUint64, "epoch "+c.Outcome().Epoch+" is whole at the hub")
 	case c.Ended():
-		again, err := c.Again()
-		if err != nil {
-			a.nextTail(err.Error())
-			break
-		}
-		a.tails.left[0] = again
-		a.endTail("the hub has another history of an epoch that is over")
+		return true, a.parted(c)
 	}
 	return true, nil
+}
+
+// parted goes on where the hub has another history of an epoch that is over.
+func (a *Agent) parted(c *Courier) error {
+	again, err := c.Again()
+	switch {
+	case err == nil:
+		a.tails.left[0].History = again
+		a.endTail("the hub has another history of an epoch that is over")
+	case a.tails.left[0].open != "" && a.askElsewhere():
+		a.endTail(err.Error())
+	default:
+		a.unanswered = nil
+		return a.up(a.tails.left[0].open, c.parted.common.Sequence, err.Error())
+	}
+	return nil
+}
+
+// up says that the first tail is at the hub, up to an operation of its epoch.
+func (a *Agent) up(epoch string, through uint64, why string) error {
+	a.nextTail(why)
+	for _, e := range a.ledger.Epochs() {
+		if e.Name != epoch || !e.Tail {
+			continue
+		}
+		at := e.Position
+		if sequence := max(through, e.Through.Sequence); sequence < at.Sequence {
+			chain, _, err := a.ledger.Chain(epoch, sequence)
+			if at = (protocol.Position{Sequence: sequence, Chain: chain}); err != nil {
+				return fmt.Errorf("bring epoch %s: %w", epoch, err)
+			}
+		}
+		if err := a.ledger.EndTail(epoch, at); err != nil {
+			return fmt.Errorf("bring epoch %s: %w", epoch, err)
+		}
+		if at != e.Position {
+			return a.load() // what waits for a person is not shown
+		}
+		a.tails.shown = true
+		a.tails.pending -= min(a.tails.pending, e.Position.Sequence-e.Through.Sequence)
+	}
+	return nil
 }
 
 func (a *Agent) nextTail(why string) {

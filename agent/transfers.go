@@ -43,6 +43,13 @@ func (s *sent) wrote(here string, id stock.OperationID, op *stock.Operation) {
 	}
 }
 
+// old says that all are of epochs that are over: the next round tells of them.
+func (s sent) old() {
+	for i := range s {
+		s[i].sequence = 0
+	}
+}
+
 func (s *sent) end(id string) {
 	for i := range *s {
 		if (*s)[i].id == id || (*s)[i].as == id {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol"
 	"github.com/shelfsync/shelfsync/sync/session"
 )
@@ -34,7 +35,7 @@ func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
 	if len(a.tails.left) > 0 {
-		a.tails.courier = NewCourier(a.tails.left[0])
+		a.tails.courier = NewCourier(a.tails.left[0].History)
 		_, err := a.bring(func(c *Courier) error { return c.Connected(port) })
 		return a.stored(err)
 	}
@@ -67,6 +68,7 @@ func (a *Agent) Disconnected(why error) {
 
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
+	a.lookAtRoom()
 	if brought, err := a.bring((*Courier).Beat); brought {
 		return a.stored(err)
 	}
@@ -142,11 +144,11 @@ func (a *Agent) holds(at protocol.Position) (bool, error) {
 	if at.Sequence == 0 {
 		return at == protocol.Position{}, nil
 	}
-	record, ok, err := a.ledger.BySequence(a.ledger.Head().Epoch, at.Sequence)
+	chain, ok, err := a.ledger.Chain(a.ledger.Head().Epoch, at.Sequence) // it stays where bytes were pruned
 	if err != nil {
 		return false, fmt.Errorf("look up operation %d: %w", at.Sequence, err)
 	}
-	return ok && record.Chain == at.Chain, nil
+	return ok && chain == at.Chain, nil
 }
 
 func (a *Agent) supply(read session.Read) error {
@@ -173,6 +175,11 @@ func (a *Agent) store(round *protocol.Round) error {
 		a.session.Stop()
 		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeForked,
 			Text: fmt.Sprintf("the hub holds another operation %d of this epoch", round.Through.Sequence)}})
+		return nil
+	}
+	if a.room == volume.Full {
+		a.session.Stop()
+		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeBusy, Text: "the store's disk is full: it keeps no round"}})
 		return nil
 	}
 	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,

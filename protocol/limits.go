@@ -221,6 +221,10 @@ const (
 	// MaxGroup bounds the operations of one ledger commit: more than tills that
 	// can wait at once in the largest store, and a commit of milliseconds.
 	MaxGroup = 512
+	// MaxUnmarked is after how many operations the high-water file beside the ledger
+	// is written at the latest, besides once a beat: what a disk that loses its end
+	// could lose unseen is a minute of the busiest store.
+	MaxUnmarked = 256
 )
 
 // MaxSnapshotRow bounds one row of a snapshot: the row of a location holds every
@@ -267,6 +271,31 @@ const MaxCommandBytes = MaxEntryBytes / 2
 // MaxPruned bounds the operations that one commit of a store's ledger prunes:
 // some hundred pages, so that a sale waits a few milliseconds for it.
 const MaxPruned = 1000
+
+// Room on the disk of a store's ledger (agent/volume), in bytes. Each is a share of
+// the disk as well, and the smaller of the two counts: a tenth of a large disk is no
+// shortage.
+const (
+	// DiskLowBytes is below what people are told: a year of a large store, and time
+	// to act.
+	DiskLowBytes = 5 << 30
+	// DiskShortBytes is below what no copy of the ledger is made: a copy takes as
+	// much again as the largest ledger.
+	DiskShortBytes = 2 << 30
+	// DiskScarceBytes is below what the ballast is given back: another program's
+	// update may take what is left in minutes.
+	DiskScarceBytes = 512 << 20
+	// DiskFullBytes is below what nothing is recorded: the log grows by some 4 MiB
+	// between two checkpoints, the file by as much, and a restart needs room too.
+	DiskFullBytes = 16 << 20
+	// BallastBytes is held back to sell on when the disk is full: at 10 KiB an
+	// operation, some days of a store.
+	BallastBytes = 64 << 20
+)
+
+// CopyPages bounds the pages of a store's ledger that one turn of its loop copies
+// into a backup, 4 KiB each: a sale waits a millisecond for it.
+const CopyPages = 64
 
 // Bounds of the connection between two hub nodes (hub/cluster).
 const (

@@ -126,7 +126,7 @@ func (l *SQLite) Admit(held Place, entry *Entry) error {
 func (l *SQLite) Quarantined(limit int) (records []Record, err error) {
 	for i := range l.epochs[:len(l.epochs)-1] {
 		e := &l.epochs[i]
-		if e.Through.Sequence == e.Position.Sequence || len(records) >= limit {
+		if e.Tail || e.Through.Sequence == e.Position.Sequence || len(records) >= limit {
 			continue
 		}
 		some, err := l.records("WHERE id > ?1 AND id < ?2 AND id NOT IN (SELECT old FROM again) ORDER BY id LIMIT ?3",

@@ -103,12 +103,12 @@ func (a *Archive) head() (err error) {
 		return err
 	}
 	return l.query(func(row []driver.Value) error {
-		l.epochs = append(l.epochs, EpochHead{Name: row[1].(string), Through: position(row[2], row[3]), Pruned: uint64(row[4].(int64))})
+		l.epochs = append(l.epochs, EpochHead{Name: row[1].(string), Through: position(row[2], row[3]), Pruned: uint64(row[4].(int64)), Tail: row[5].(int64) != 0})
 		if row[0].(int64) != int64(len(l.epochs)) {
 			return fmt.Errorf("epoch %d is missing: %w", len(l.epochs), ErrDamaged)
 		}
 		return nil
-	}, "SELECT number, name, through, chain, pruned FROM epoch ORDER BY number")
+	}, "SELECT number, name, through, chain, pruned, tail FROM epoch ORDER BY number")
 }
 
 // walk proves every epoch from its beginning, and stops at the first damage.
@@ -126,11 +126,12 @@ func (a *Archive) walk() error {
 		}
 		e.End = e.From
 		upTo := uint64(1) << (sequenceBits - 1)
-		if i < len(l.epochs)-1 {
+		ended := i < len(l.epochs)-1 && !l.epochs[i].Tail
+		if ended {
 			upTo = e.Through.Sequence // later ones were written again, or wait for a person
 		}
 		a.prove(&e, upTo)
-		if i < len(l.epochs)-1 {
+		if ended {
 			n, err := l.waiting(e.number, e.Through.Sequence)
 			if err != nil {
 				a.damage(&e, "what waits for a person cannot be counted")
@@ -226,7 +227,7 @@ func (a *Archive) Chain(e *ArchivedEpoch, sequence uint64) (chain [32]byte, err 
 func (a *Archive) Close() error {
 	var err error
 	if a.ledger != nil {
-		err = a.ledger.Close()
+		err = a.ledger.database.Close()
 	}
 	return errors.Join(err, os.RemoveAll(a.folder))
 }

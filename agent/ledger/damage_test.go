@@ -72,8 +72,11 @@ func flip(t *testing.T, path string, at []byte) {
 func left(t *testing.T, dir string) string {
 	t.Helper()
 	copied := t.TempDir()
-	for _, name := range []string{"ledger.db", "ledger.db-wal"} {
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "high-water"} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
+		if os.IsNotExist(err) && name == "ledger.db-wal" {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,14 +186,18 @@ func TestAFlippedBitIsReportedWhereverItIsRead(t *testing.T) {
 		"read":        func(l *ledger.SQLite) error { _, _, err := l.Read(protocol.Position{}, 1500, 1<<20); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
+			dir := left(t, dir)
 			l := open(t, dir)
-			defer l.Close()
 			first := read(l)
 			if !errors.Is(first, ledger.ErrDamaged) || !strings.Contains(first.Error(), "operation 7") {
 				t.Fatalf("got %v", first)
 			}
 			if _, err := l.Append([]ledger.Entry{entry(1501)}); !errors.Is(err, first) {
 				t.Fatalf("after %v it went on: %v", first, err)
+			}
+			_ = l.Close() // it failed
+			if _, err := ledger.Open(dir, nil); !errors.Is(err, ledger.ErrDamaged) {
+				t.Fatalf("after a stop for damage it was opened without a look at everything: %v", err)
 			}
 		})
 	}

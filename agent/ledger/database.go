@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
@@ -20,14 +21,14 @@ const safeVersion = 3_051_003
 // pragmas are set on the one connection. FULL syncs the log at each commit; the
 // driver's own default does not, and an answered sale could vanish.
 var pragmas = []string{
-	"page_size = 4096", "synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 1000", "journal_size_limit = 67108864", "mmap_size = 0",
+	"locking_mode = EXCLUSIVE", "query_only = OFF", "page_size = 4096", "synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 1000", "journal_size_limit = 67108864", "mmap_size = 0",
 	"cell_size_check = ON", "trusted_schema = OFF", "temp_store = MEMORY", "foreign_keys = ON", "cache_size = -8000",
 	"fullfsync = ON", "checkpoint_fullfsync = ON", "busy_timeout = 5000",
 }
 
 // promised are read back: a pragma that did not take is a promise we cannot keep.
 var promised = map[string]string{
-	"page_size": "4096", "synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "1000", "journal_size_limit": "67108864", "mmap_size": "0",
+	"locking_mode": "exclusive", "query_only": "0", "cache_size": "-8000", "busy_timeout": "5000", "page_size": "4096", "synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "1000", "journal_size_limit": "67108864", "mmap_size": "0",
 	"cell_size_check": "1", "trusted_schema": "0", "temp_store": "2", "foreign_keys": "1", "fullfsync": "1", "checkpoint_fullfsync": "1",
 }
 
@@ -35,9 +36,11 @@ var promised = map[string]string{
 // that writes and checkpoints. Its first error sticks: what the disk then holds
 // is not known until the program has started again.
 type database struct {
+	dir      string
 	conn     *sqlite3.SQLiteConn
 	prepared map[string]*sqlite3.SQLiteStmt
 	lock     *os.File
+	unclean  bool // the last program left a log: it did not end by itself
 	failed   error
 }
 
@@ -57,7 +60,7 @@ func openDatabase(dir string, found func(*database) error) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), lock.Close())
 	}
-	d.lock = lock
+	d.dir, d.lock = dir, lock
 	return d, nil
 }
 
@@ -70,6 +73,8 @@ func openFile(path string, found func(*database) error) (*database, error) {
 		return nil, err
 	} else if whole < 0 && log > 0 {
 		return nil, fmt.Errorf("%s is gone, but its log is there: put the file back, or move the log away to begin a new ledger: %w", path, ErrDamaged)
+	} else if water, err := size(filepath.Join(filepath.Dir(path), waterName)); err != nil || whole < 0 && water >= 0 {
+		return nil, errors.Join(err, fmt.Errorf("%s is gone, but its high-water file is there: put the file back, or restore a backup: %w", path, ErrDamaged))
 	} else if whole < 0 {
 		if err := create(path, found); err != nil {
 			return nil, fmt.Errorf("create %s: %w", path, err)
@@ -82,7 +87,7 @@ func openFile(path string, found func(*database) error) (*database, error) {
 	checks := []func() error{d.ours, d.configure, d.verified, d.migrate}
 	if log > 0 { // the last program did not end by itself
 		prove := func() error { return proveLog(path + "-wal") }
-		checks = []func() error{prove, d.ours, d.configure, d.verified, d.pages, d.migrate, d.emptyLog}
+		checks, d.unclean = []func() error{prove, d.ours, d.configure, d.verified, d.migrate, d.emptyLog}, true
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -117,14 +122,24 @@ func lockFolder(dir string) (*os.File, error) {
 	return lock, nil
 }
 
-// dial opens a connection as the driver does; it promises nothing yet.
+// dial opens a connection as the driver does; it promises nothing yet. No other
+// program gets at the file as long as it is open: nobody checkpoints beside us, and
+// nobody's long look at it lets the log grow. The driver reads the file as it opens
+// it, so that has to be said here.
 func dial(path string) (*database, error) {
-	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + path)
+	conn, err := (&sqlite3.SQLiteDriver{}).Open("file:" + inURI.Replace(path) + "?_locking_mode=EXCLUSIVE")
+	var busy sqlite3.Error
+	if errors.As(err, &busy) && busy.Code == sqlite3.ErrBusy {
+		err = fmt.Errorf("another program reads %s; close that: %w", path, errors.Join(ErrInUse, err))
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}, nil
 }
+
+// inURI writes what a path may hold and a URI gives a meaning to.
+var inURI = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
 
 func (d *database) configure() error {
 	for _, pragma := range pragmas {
@@ -159,8 +174,11 @@ func (d *database) verified() error {
 }
 
 // pages looks for damage in the structure of the file.
-func (d *database) pages() error {
-	state, err := d.text("PRAGMA quick_check(1)")
+func (d *database) pages() error { return d.says("PRAGMA quick_check(1)") }
+
+// says asks for a check of SQLite's own.
+func (d *database) says(check string) error {
+	state, err := d.text(check)
 	if err == nil && state != "ok" {
 		err = fmt.Errorf("the database is damaged: %s: %w", state, ErrDamaged)
 	}
@@ -276,8 +294,13 @@ func (d *database) Close() error {
 		errs = append(errs, s.Close())
 	}
 	errs = append(errs, d.conn.Close())
-	if d.lock != nil {
-		errs = append(errs, d.lock.Close())
-	}
 	return errors.Join(errs...)
+}
+
+// unlock lets another program have the folder.
+func (d *database) unlock() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"database/sql/driver"
 	"fmt"
 )
@@ -16,3 +17,28 @@ func (l *SQLite) Run(text string) (lines []string, err error) {
 
 // Promised reads the settings back once more.
 func (l *SQLite) Promised() error { return l.verified() }
+
+// Marked is the sequence in a folder's high-water file.
+func Marked(dir string) uint64 {
+	w, err := readWater(dir)
+	if err != nil || w == nil {
+		panic(fmt.Sprint("no mark in ", dir, ": ", err))
+	}
+	return w.position.Sequence
+}
+
+// FixedMark is the file of one fixed ledger.
+func FixedMark() []byte {
+	w := highWater{installation: "meqgyzlem5sxeidpmyqhmzlsom", epoch: "nfxw4idp", running: true}
+	w.position.Sequence, w.position.Chain[0], w.position.Chain[31] = 1234, 0xab, 0x01
+	return w.bytes()
+}
+
+// LaterMark is a whole file of a version that is not known yet.
+func LaterMark() []byte {
+	text := waterMagic + "2\nsomething else\n"
+	return fmt.Appendf([]byte(text), "%x\n", sha256.Sum256([]byte(text)))
+}
+
+// SetAside is the first half of a restore.
+func SetAside(dir string) (string, error) { return setAside(dir) }

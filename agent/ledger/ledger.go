@@ -12,11 +12,18 @@
 //
 //	Append -> one transaction, one sync -> Record
 //	Read   -> the uplink            Keep -> base, through and outcomes at once
+//	Mark   -> the high-water file, behind the ledger, on another goroutine
+//	Backup -> a copy, slice by slice; Verify proves one, Restore puts it in place
 //
 // Invariants. Sequence has no gap within an epoch. chain(n) = SHA-256(chain(n-1),
 // bytes(n)), checked whenever an operation is read. The head is derived from the
 // operations themselves, never from a second place that may disagree. The hub's
 // watermark is always of this ledger's history.
+//
+// Doubt. A file beside the ledger says how far it had come. A ledger that ends
+// before that, or that the file does not fit, begins a new epoch and leaves a
+// notice; what it still has of the old one is that epoch's tail. After a stop that
+// nobody ordered everything is read before it is opened.
 //
 // Pruning. An operation that the hub has applied and that is older than the
 // caller wants to keep loses its bytes; its key, answer and chain stay for ever,
@@ -69,6 +76,7 @@ type EpochHead struct {
 	Position protocol.Position // its last operation
 	Through  protocol.Position // what the hub had applied of it
 	Pruned   uint64            // operations up to here have lost their bytes
+	Tail     bool              // it is over, and what follows Through goes up under its name
 }
 
 func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through.Sequence }
@@ -137,8 +145,20 @@ type Ledger interface {
 	Load(Visitor) error
 	// Outcomes are what the hub said of one operation.
 	Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error)
-	// NewEpoch lets later operations begin a new history.
-	NewEpoch(name string) error
+	// NewEpoch begins a new history because this ledger cannot vouch for the end of
+	// the present one. What the hub is not known to have of that goes up under its
+	// own name, as the epoch's tail.
+	NewEpoch(name string, why Notice) error
+	// EndTail says what the hub has of an epoch's tail. What follows through waits
+	// for a person.
+	EndTail(epoch string, through protocol.Position) error
+	// Notices are those that nobody has seen yet, oldest first; Saw ends one.
+	Notices() ([]Notice, error)
+	Saw(notice int64) error
+	// Mark is the write of the high-water file for where the ledger stands, nil
+	// where it says so already or there is none. It may run on another goroutine,
+	// one after the other; its error is one of storage.
+	Mark() func() error
 	// Again begins a new epoch with what the hub does not have of the present one,
 	// in one durable commit. ErrForked where Through is not of its history.
 	Again(Again) error
@@ -151,6 +171,8 @@ type Ledger interface {
 	Admit(held Place, entry *Entry) error
 	// Epochs are all histories of this ledger, oldest first.
 	Epochs() []EpochHead
+	// Backup begins a copy of the ledger, made a slice at a time.
+	Backup() (*Copying, error)
 	// Prune takes the bytes of settled operations that were recorded before a
 	// time, in unix ms: from the oldest up to the first that is younger, and at
 	// most protocol.MaxPruned in a call. It returns how many.
@@ -165,5 +187,6 @@ var (
 	ErrNotQuarantined = errors.New("the operation waits for nobody")
 	ErrInUse          = errors.New("another program uses this ledger")
 
+	errNoFile   = errors.New("this ledger has no file")
 	errKeyTwice = errors.New("an idempotency key is used twice")
 )

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,7 @@ type Memory struct {
 	transfers    map[string][]stock.StoreTransfer
 	outcomes     map[Place][]stock.Outcome
 	policy       stock.StorePolicy
+	notices      []Notice
 	failed       error
 }
 
@@ -80,7 +82,7 @@ func (m *Memory) record(i int) (r Record, pruned bool) {
 		r.Again = Place{m.log[again].Epoch, m.log[again].Sequence}
 	}
 	r.Settled = r.Settled || written && again < 0
-	r.Quarantined = e != m.present() && !r.Settled && !written
+	r.Quarantined = e != m.present() && !e.Tail && !r.Settled && !written
 	if pruned {
 		r.Bytes = nil
 	}
@@ -270,16 +272,11 @@ func (m *Memory) Outcomes(epoch string, sequence uint64) ([]stock.Outcome, error
 	return slices.Clone(m.outcomes[Place{epoch, sequence}]), m.failed
 }
 
-// NewEpoch lets later operations begin a new history.
-func (m *Memory) NewEpoch(name string) error {
-	if m.failed == nil && m.numberOf(name) >= 0 {
-		m.failed = fmt.Errorf("begin epoch %s: its name was used before", name)
-	}
-	if m.failed == nil {
-		m.epochs, m.first = append(m.epochs, EpochHead{Name: name}), append(m.first, len(m.log))
-	}
-	return m.failed
-}
+// Backup has no file to make it of.
+func (m *Memory) Backup() (*Copying, error) { return nil, errors.Join(m.failed, errNoFile) }
+
+// Mark has no file to write.
+func (m *Memory) Mark() func() error { return nil }
 
 // Prune takes the bytes of old settled operations.
 func (m *Memory) Prune(before int64) (pruned int, err error) {

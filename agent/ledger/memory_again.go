@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +19,7 @@ func (m *Memory) Again(a Again) error {
 	if !m.holds(a.Through) || a.Through.Sequence < old.Pruned {
 		return fmt.Errorf("begin epoch %s after a fork: operation %d: %w", a.Epoch, a.Through.Sequence, ErrForked)
 	}
-	if m.failed = m.NewEpoch(a.Epoch); m.failed != nil {
+	if m.begin(a.Epoch); m.failed != nil {
 		return m.failed
 	}
 	m.epochs[number].Through = a.Through
@@ -30,6 +31,64 @@ func (m *Memory) Again(a Again) error {
 		}
 	}
 	return nil
+}
+
+// begin lets later operations begin a new history.
+func (m *Memory) begin(name string) {
+	if m.failed == nil && m.numberOf(name) >= 0 {
+		m.failed = fmt.Errorf("begin epoch %s: its name was used before", name)
+	}
+	if m.failed == nil {
+		m.epochs, m.first = append(m.epochs, EpochHead{Name: name}), append(m.first, len(m.log))
+	}
+}
+
+// NewEpoch begins a new history because the end of the present one is in doubt.
+func (m *Memory) NewEpoch(name string, why Notice) error {
+	number := len(m.epochs) - 1
+	if m.begin(name); m.failed != nil {
+		return m.failed
+	}
+	old := &m.epochs[number]
+	old.Tail = old.Position.Sequence > old.Through.Sequence
+	if n := m.numberOf(why.Epoch); n >= 0 && why.After > 0 {
+		why.At = m.log[m.first[n]+int(why.After)-1].At
+	}
+	why.ID = int64(len(m.notices)) + 1
+	m.notices = append(m.notices, why)
+	return nil
+}
+
+// EndTail says what the hub has of an epoch's tail.
+func (m *Memory) EndTail(epoch string, through protocol.Position) error {
+	n := m.numberOf(epoch)
+	err := tailOf(m.epochs, int64(n)+1, through)
+	if err == nil && !m.holdsAt(n, through) {
+		err = fmt.Errorf("operation %d: %w", through.Sequence, ErrForked)
+	}
+	if m.failed != nil || err != nil {
+		return errors.Join(m.failed, err)
+	}
+	m.epochs[n].Tail, m.epochs[n].Through = false, through
+	return nil
+}
+
+// Notices are those that nobody has seen yet, oldest first.
+func (m *Memory) Notices() (notices []Notice, err error) {
+	for _, n := range m.notices {
+		if n.Kind != "" && m.failed == nil {
+			notices = append(notices, n)
+		}
+	}
+	return notices, m.failed
+}
+
+// Saw says that a person has seen a notice.
+func (m *Memory) Saw(id int64) error {
+	if m.failed == nil && id >= 1 && id <= int64(len(m.notices)) {
+		m.notices[id-1].Kind = ""
+	}
+	return m.failed
 }
 
 // write puts one entry at the end.
@@ -86,6 +145,7 @@ func (m *Memory) Copy() *Memory {
 	c.epochs, c.log, c.first = slices.Clone(m.epochs), slices.Clone(m.log), slices.Clone(m.first)
 	c.keys, c.again = maps.Clone(m.keys), maps.Clone(m.again)
 	c.items, c.levels, c.claims, c.tasks = maps.Clone(m.items), maps.Clone(m.levels), maps.Clone(m.claims), maps.Clone(m.tasks)
+	c.notices = slices.Clone(m.notices)
 	c.transfers, c.outcomes = maps.Clone(m.transfers), maps.Clone(m.outcomes)
 	return &c
 }

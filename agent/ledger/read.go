@@ -9,10 +9,13 @@ import (
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
+// entryColumns are what entryOf takes.
+const entryColumns = "kind, receipt, till, at_ms, key, fingerprint, answer"
+
 // columns of a whole operation; the chain before it proves its bytes.
-const columns = "SELECT id, kind, receipt, till, at_ms, key, fingerprint, answer, bytes, chain, " +
+const columns = "SELECT id, bytes, chain, sum, " +
 	"(SELECT chain FROM operation AS before WHERE before.id = operation.id - 1), " +
-	"(SELECT coalesce(id, 0) FROM again WHERE old = operation.id) FROM operation "
+	"(SELECT coalesce(id, 0) FROM again WHERE old = operation.id), " + entryColumns + " FROM operation "
 
 // records runs a query over whole operations.
 func (l *SQLite) records(where string, values ...driver.Value) (records []Record, err error) {
@@ -30,22 +33,29 @@ func (l *SQLite) record(row []driver.Value) (Record, error) {
 		return Record{}, fmt.Errorf("operation %d of an unknown epoch: %w", sequence, ErrDamaged)
 	}
 	e := &l.epochs[number-1]
-	r := Record{Epoch: e.Name, Sequence: sequence, Settled: e.settled(sequence), Entry: Entry{Kind: row[1].(string), Receipt: row[2].(string),
-		Till: row[3].(string), At: row[4].(int64), Answer: clone(row[7]), Bytes: clone(row[8])}}
-	r.Key, _ = row[5].(string)
-	copy(r.Fingerprint[:], row[6].([]byte))
-	copy(r.Chain[:], row[9].([]byte))
-	again, written := row[11].(int64)
+	r := Record{Epoch: e.Name, Sequence: sequence, Settled: e.settled(sequence), Entry: entryOf(row[6:])}
+	r.Bytes = clone(row[1])
+	r.Chain = position(nil, row[2]).Chain
+	again, written := row[5].(int64)
 	if again > 0 {
 		r.Again = Place{l.epochs[again>>sequenceBits-1].Name, sequenceOf(again)}
 	}
 	r.Settled = r.Settled || written && again == 0
-	r.Quarantined = number < l.number() && !r.Settled && !written
-	before := position(nil, row[10])
+	r.Quarantined = number < l.number() && !e.Tail && !r.Settled && !written
+	before := position(nil, row[4])
 	if sequence > e.Pruned && protocol.NextChain(before.Chain, r.Bytes) != r.Chain {
 		return Record{}, fmt.Errorf("operation %d of epoch %s: %w", sequence, e.Name, ErrDamaged)
 	}
-	return r, nil
+	return r, summed(row[3], &r.Entry, r.Chain, sequence)
+}
+
+// entryOf is an operation's row but for its bytes.
+func entryOf(row []driver.Value) (e Entry) {
+	e = Entry{Kind: row[0].(string), Receipt: row[1].(string), Till: row[2].(string), At: row[3].(int64), Answer: clone(row[6])}
+	e.Key, _ = row[4].(string)
+	fingerprint, _ := row[5].([]byte)
+	copy(e.Fingerprint[:], fingerprint)
+	return e
 }
 
 func clone(v driver.Value) []byte {

@@ -145,3 +145,48 @@ func TestASettingThatDidNotTakeIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// version5.db was written by a program that knew version 5: four operations of
+// which two were settled, one waits for a person and one was written again, two
+// more in the second epoch, a level and a transfer. It had no high-water file, and
+// that is no doubt.
+func TestALedgerOfVersion5IsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	old, err := os.ReadFile("testdata/version5.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir)
+	if have, want := dump(t, l), golden(t); have != want {
+		t.Fatalf("have:\n%s\nwant:\n%s", have, want)
+	}
+	write(t, l, 7, 7, 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	defer l.Close()
+	told := ""
+	records, _, err := l.List(0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		told += fmt.Sprintf("%d %s %t %t, ", r.Sequence, r.Receipt, r.Settled, r.Quarantined)
+	}
+	if want := "4 R7 false false, 3 R6 false false, 2 R5 false false, 1 R4 false false, 3 R3 false true, 2 R2 true false, 1 R1 true false, "; told != want {
+		t.Fatalf("have %s, want %s", told, want)
+	}
+	var kept []string
+	if err := l.Load(ledger.Visitor{Level: func(v stock.StoreLevel) { kept = append(kept, fmt.Sprint(v.Item, " ", v.Level.Sellable)) },
+		Transfer: func(v stock.StoreTransfer) { kept = append(kept, v.ID) }}); err != nil {
+		t.Fatal(err)
+	}
+	notices, err := l.Notices()
+	if have := strings.Join(kept, ", "); have != "A 0.009, S1.x.1" || len(notices) > 0 || err != nil || l.Head().Epoch != "second" {
+		t.Fatalf("it holds %s, tells %v, %v, head %+v", have, notices, err, l.Head())
+	}
+}

@@ -28,6 +28,8 @@ type SQLite struct {
 	installation string
 	base         protocol.HubPosition
 	epochs       []EpochHead // number n at n-1; the last is the present one
+	random       io.Reader
+	marked       highWater // what the high-water file says, or is being told
 }
 
 // Open opens the ledger of a folder, or makes a new one with a new installation
@@ -40,11 +42,41 @@ func Open(dir string, random io.Reader) (*SQLite, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &SQLite{database: d}
-	if err := l.readHead(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), d.Close())
+	l := &SQLite{database: d, random: random}
+	if err := l.enter(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open ledger: %w", err), d.Close(), d.unlock())
 	}
 	return l, nil
+}
+
+// enter proves the ledger as far as its last program left it in doubt.
+func (l *SQLite) enter() error {
+	if err := l.readHead(); err != nil {
+		return err
+	}
+	water, unreadable := readWater(l.dir)
+	if unreadable != nil && !errors.Is(unreadable, errWater) {
+		return unreadable
+	}
+	prove := l.proveTail
+	if l.unclean || unreadable != nil || water == nil || water.running {
+		prove = l.proveWhole
+	}
+	if err := prove(); err != nil {
+		return err
+	}
+	return l.guard(water, unreadable)
+}
+
+// Close ends the connection, which checkpoints the log; the high-water file says so
+// where nothing failed.
+func (l *SQLite) Close() error {
+	failed, stands := l.failed, l.stands(false)
+	err := l.database.Close()
+	if failed == nil && err == nil {
+		err = writeWater(l.dir, &stands)
+	}
+	return errors.Join(err, l.unlock())
 }
 
 // found fills a new ledger.
@@ -96,7 +128,7 @@ func EpochAfter(installation, epoch string, chain [32]byte) string {
 // life, and an id has to fit on a slip.
 const epochBytes = 5
 
-// readHead derives the head from the rows and proves the tail of the chain.
+// readHead derives the head from the rows.
 func (l *SQLite) readHead() (err error) {
 	if l.installation, err = l.text("SELECT value FROM about WHERE name = 'installation'"); err != nil {
 		return err
@@ -111,9 +143,9 @@ func (l *SQLite) readHead() (err error) {
 		if row[0].(int64) != int64(len(l.epochs))+1 {
 			return fmt.Errorf("epoch %d is missing: %w", len(l.epochs)+1, ErrDamaged)
 		}
-		l.epochs = append(l.epochs, EpochHead{Name: row[1].(string), Through: position(row[2], row[3]), Pruned: uint64(row[4].(int64))})
+		l.epochs = append(l.epochs, EpochHead{Name: row[1].(string), Through: position(row[2], row[3]), Pruned: uint64(row[4].(int64)), Tail: row[5].(int64) != 0})
 		return nil
-	}, "SELECT number, name, through, chain, pruned FROM epoch ORDER BY number")
+	}, "SELECT number, name, through, chain, pruned, tail FROM epoch ORDER BY number")
 	if err == nil && len(l.epochs) == 0 {
 		err = fmt.Errorf("it has no epoch: %w", ErrDamaged)
 	}
@@ -122,10 +154,7 @@ func (l *SQLite) readHead() (err error) {
 			err = l.readEpoch(int64(i)+1, &l.epochs[i])
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return l.proveTail()
+	return err
 }
 
 // readEpoch finds the end of an epoch, and the hub's watermark within it.
@@ -230,8 +259,8 @@ func (l *SQLite) insertAt(number int64, e *Entry, at protocol.Position) error {
 	if e.Key != "" {
 		key = e.Key
 	}
-	err := l.exec("INSERT INTO operation (id, kind, receipt, till, at_ms, key, fingerprint, answer, bytes, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		id, e.Kind, e.Receipt, e.Till, e.At, key, e.Fingerprint[:], blob(e.Answer), e.Bytes, at.Chain[:])
+	err := l.exec("INSERT INTO operation (id, kind, receipt, till, at_ms, key, fingerprint, answer, bytes, chain, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		id, e.Kind, e.Receipt, e.Till, e.At, key, e.Fingerprint[:], blob(e.Answer), e.Bytes, at.Chain[:], sumOf(e, at.Chain))
 	for _, target := range e.Refers {
 		if err == nil {
 			err = l.exec("INSERT OR IGNORE INTO refer (target, id) VALUES (?1, ?2)", target, id)
@@ -246,16 +275,4 @@ func blob(b []byte) []byte {
 		return []byte{}
 	}
 	return b
-}
-
-// NewEpoch lets later operations begin a new history.
-func (l *SQLite) NewEpoch(name string) error {
-	err := l.transaction(func() error {
-		return l.exec("INSERT INTO epoch (number, name) VALUES (?1, ?2)", l.number()+1, name)
-	})
-	if err != nil {
-		return fmt.Errorf("begin epoch %s: %w", name, err)
-	}
-	l.epochs = append(l.epochs, EpochHead{Name: name})
-	return nil
 }

@@ -94,6 +94,7 @@ func (t *till) routeForms(s *serve.Server) {
 	s.Page("GET /slip", http.HandlerFunc(t.slip))
 	s.Page("POST /done", http.HandlerFunc(t.postDone))
 	s.Page("POST /decide", http.HandlerFunc(t.postDecide))
+	s.Page("POST /seen", http.HandlerFunc(t.postSeen))
 }
 
 // form answers one page: what was posted is kept first, then the view is shown.

@@ -196,7 +196,8 @@ func (f failing) Record(context.Context, *agent.Request) (agent.Answer, error) {
 func (f failing) Ask(ctx context.Context, read func(*agent.Agent)) error {
 	return f.till.Ask(ctx, read)
 }
-func (f failing) Stopping() <-chan struct{} { return f.till.Stopping() }
+func (f failing) Backup(ctx context.Context) error { return f.err }
+func (f failing) Stopping() <-chan struct{}        { return f.till.Stopping() }
 
 func TestADiskThatFailsIsSaid(t *testing.T) {
 	s := open(t)

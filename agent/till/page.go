@@ -38,6 +38,8 @@ type page struct {
 	Operations []pageOperation
 	RefreshMS  int
 
+	Notices       []api.Notice
+	Room          string // what people are told of the disk
 	Undecided     []undecided
 	MoreUndecided bool
 }
@@ -111,6 +113,7 @@ func (p *page) read(t *till, a *agent.Agent) {
 	backlog, oldest := a.Backlog()
 	p.State, p.Sentence = linkWords(link, backlog, oldest)
 	p.LastError = link.LastError
+	p.Notices, p.Room = t.notices(a), a.Room().Sentence()
 	p.Position = position(a.Base())
 	if at, ever := a.AsOf(); ever {
 		p.Heard = t.when(at)

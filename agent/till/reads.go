@@ -109,6 +109,7 @@ func (t *till) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	err = t.ask(ctx, func(a *agent.Agent) error {
 		out.Body = t.statusOf(a)
 		out.Body.Disk = disk
+		out.Body.Disk.State = a.Room().String()
 		return nil
 	})
 	return out, err
@@ -124,6 +125,7 @@ func (t *till) statusOf(a *agent.Agent) api.Status {
 		Backlog:     api.Backlog{Operations: int64(backlog), OldestUnsentMS: oldest.Milliseconds()},
 		Position:    position(a.Base()),
 		Versions:    api.Versions{Agent: t.Version.Version},
+		Notices:     t.notices(a),
 		Quarantined: t.quarantined(a),
 		Today:       api.Today{Sales: int64(today.Sales), Returns: int64(today.Returns), Picks: int64(today.Picks)},
 	}

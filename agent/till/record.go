@@ -125,6 +125,7 @@ var refusals = []struct {
 	{agent.ErrNotReversible, api.CodeNotAllowed, ""},
 	{agent.ErrAmbiguous, api.CodeInvalid, "body.line"},
 	{agent.ErrTooMuch, api.CodeInvalid, "body.quantity"},
+	{agent.ErrNoRoom, api.CodeStorage, ""},
 	{agent.ErrBeyondLimit, api.CodeInvalid, "quantity"}, // of the line that the error names
 	{protocol.ErrOperationTooLarge, api.CodeTooLarge, ""},
 }

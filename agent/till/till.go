@@ -20,6 +20,8 @@ type Store interface {
 	Record(ctx context.Context, r *agent.Request) (agent.Answer, error)
 	// Ask runs read on the owner's goroutine.
 	Ask(ctx context.Context, read func(*agent.Agent)) error
+	// Backup copies the ledger, as ledger.CopyName beside it.
+	Backup(ctx context.Context) error
 	// Stopping is closed when the agent ends.
 	Stopping() <-chan struct{}
 }
@@ -65,6 +67,7 @@ func New(config Config) *serve.Server {
 	t.routeTransfers(s)
 	t.routeCounts(s)
 	t.routeReads(s)
+	t.routeCare(s)
 	t.routePage(s)
 	t.routeForms(s)
 	return s

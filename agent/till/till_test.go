@@ -33,16 +33,22 @@ type store struct {
 	config till.Config
 	log    *bytes.Buffer
 	index  uint64 // of the hub's last round
+	folder string // of the ledger
 }
 
-func open(t *testing.T) *store {
+func open(t *testing.T) *store { t.Helper(); return openWith(t, func(*agent.Config) {}) }
+
+// openWith lets a story change what the agent is made of.
+func openWith(t *testing.T, change func(*agent.Config)) *store {
 	t.Helper()
-	s := &store{T: t, log: &bytes.Buffer{}}
-	book, err := ledger.Open(t.TempDir(), rand.Reader)
+	s := &store{T: t, log: &bytes.Buffer{}, folder: t.TempDir()}
+	book, err := ledger.Open(s.folder, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := agent.Open(agent.Config{Location: "S014", Ledger: book, Now: time.Now, Program: "0.1.0"})
+	config := agent.Config{Location: "S014", Ledger: book, Now: time.Now, Program: "0.1.0"}
+	change(&config)
+	a, err := agent.Open(config)
 	if err != nil {
 		t.Fatal(err)
 	}

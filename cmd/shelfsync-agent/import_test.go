@@ -192,7 +192,7 @@ func (c *central) stocked() {
 func copyFolder(t *testing.T, from string) string {
 	t.Helper()
 	to := t.TempDir()
-	for _, name := range []string{"ledger.db", "ledger.db-wal"} {
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "high-water"} {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if os.IsNotExist(err) {
 			continue

@@ -28,7 +28,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), importCommand(), installCommand())
+	root.AddCommand(runCommand(), backupCommand(), verifyCommand(), restoreCommand(), importCommand(), installCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "shelfsync-agent: "+err.Error())
 		os.Exit(1)

@@ -18,6 +18,7 @@ import (
 	"github.com/shelfsync/shelfsync/agent"
 	"github.com/shelfsync/shelfsync/agent/ledger"
 	"github.com/shelfsync/shelfsync/agent/till"
+	"github.com/shelfsync/shelfsync/agent/volume"
 	"github.com/shelfsync/shelfsync/protocol/api"
 	"github.com/shelfsync/shelfsync/protocol/stock"
 	"github.com/shelfsync/shelfsync/sync/serve"
@@ -31,6 +32,7 @@ type config struct {
 	Listen    string   `koanf:"listen"`
 	Data      string   `koanf:"data"`
 	Hosts     []string `koanf:"hosts"`
+	AnyVolume bool     `koanf:"any_volume"`
 	LogLevel  string   `koanf:"log_level"`
 	LogFormat string   `koanf:"log_format"`
 }
@@ -58,6 +60,7 @@ func runCommand() *cobra.Command {
 	cmd.Flags().Bool("replace", false, "take the location over from another installation")
 	cmd.Flags().String("listen", "127.0.0.1:7410", "address that tills call")
 	cmd.Flags().String("data", "shelfsync-agent", "folder of the ledger")
+	cmd.Flags().Bool("any-volume", false, "keep the ledger on a network or removable volume all the same: a sale that was answered may be lost there")
 	cmd.Flags().String("log-level", "info", "debug, info, warn or error")
 	return cmd
 }
@@ -66,7 +69,7 @@ func runCommand() *cobra.Command {
 func read(cmd *cobra.Command, file string) (config, error) {
 	settings := config{Listen: "127.0.0.1:7410", Data: "shelfsync-agent", LogLevel: cmd.Flags().Lookup("log-level").DefValue, LogFormat: "auto"}
 	flags := map[string]any{}
-	for name, key := range map[string]string{"location": "location", "listen": "listen", "data": "data", "log-level": "log_level", "replace": "replace"} {
+	for name, key := range map[string]string{"location": "location", "listen": "listen", "data": "data", "any-volume": "any_volume", "log-level": "log_level", "replace": "replace"} {
 		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
 			flags[key] = flag.Value.String()
 		}
@@ -88,15 +91,20 @@ func run(ctx context.Context, settings config) error {
 	if err != nil {
 		return err
 	}
+	if err := folder(settings); err != nil {
+		return err
+	}
 	kept, err := ledger.Open(settings.Data, nil)
 	if err != nil {
 		return err
 	}
 	defer kept.Close()
-	store, err := agent.Open(agent.Config{Location: settings.Location, Ledger: kept, Now: time.Now, Replace: settings.Replace, Nodes: len(settings.Hub), Program: version})
+	store, err := agent.Open(agent.Config{Location: settings.Location, Ledger: kept, Now: time.Now, Replace: settings.Replace, Nodes: len(settings.Hub), Program: version,
+		Room: watch(settings.Data, log)})
 	if err != nil {
 		return err
 	}
+	warn(store, log)
 	metrics := serve.NewMetrics("shelfsync_agent")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -113,6 +121,44 @@ func run(ctx context.Context, settings config) error {
 	return errors.Join(err, server.Wait())
 }
 
+// folder makes the ledger's folder, where a ledger may be.
+func folder(settings config) error {
+	if err := os.MkdirAll(settings.Data, 0o750); err != nil {
+		return fmt.Errorf("make ledger folder: %w", err)
+	}
+	if settings.AnyVolume {
+		return nil
+	}
+	if err := volume.Refuse(settings.Data); err != nil {
+		return fmt.Errorf("%w, or take the risk with --any-volume", err)
+	}
+	return nil
+}
+
+// watch looks at the room on the disk, for the agent's loop.
+func watch(dir string, log *slog.Logger) func() volume.Stage {
+	watch, before := volume.NewWatch(dir), volume.Plenty
+	return func() volume.Stage {
+		stage, err := watch.Look()
+		if err != nil {
+			log.Warn("the room on the disk is not known", "err", err)
+		}
+		if stage != before {
+			log.Warn("the room on the disk has changed", "state", stage.String(), "says", stage.Sentence())
+			before = stage
+		}
+		return stage
+	}
+}
+
+// warn writes what people have not seen yet into the log as well.
+func warn(store *agent.Agent, log *slog.Logger) {
+	notices, _ := store.Notices() // an error of the ledger stops the agent below
+	for _, n := range notices {
+		log.Warn("the ledger could not vouch for its end: a new epoch was begun", "why", n.Kind, "epoch", n.Epoch, "last_here", n.After, "recorded_up_to", n.UpTo)
+	}
+}
+
 func listen(ctx context.Context, settings config, log *slog.Logger, surface *serve.Server) error {
 	listener, err := net.Listen("tcp", settings.Listen)
 	if err != nil {
@@ -124,12 +170,11 @@ func listen(ctx context.Context, settings config, log *slog.Logger, surface *ser
 
 // room is what is left on the ledger's disk, and how much the ledger has of it.
 func room(dir string) (api.Disk, error) {
-	var disk api.Disk
-	var stat syscall.Statfs_t
-	if err := syscall.Statfs(dir, &stat); err != nil {
-		return disk, fmt.Errorf("ask for free space: %w", err)
+	free, _, err := volume.Room(dir)
+	disk := api.Disk{FreeBytes: free}
+	if err != nil {
+		return disk, err
 	}
-	disk.FreeBytes = stat.Bavail * uint64(stat.Bsize)
 	files, err := filepath.Glob(filepath.Join(dir, "ledger.db*"))
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil {

@@ -14,6 +14,7 @@ type Status struct {
 	Position     string    `json:"position,omitempty" doc:"Hub position of the last complete round" example:"7.918273"`
 	Disk         Disk      `json:"disk"`
 	Versions     Versions  `json:"versions"`
+	Notices      []Notice  `json:"notices,omitempty" doc:"What a person has to know of this store's ledger, until POST /v1/notices/{id}/seen"`
 	Quarantined  int64     `json:"quarantined,omitempty" doc:"Operations of which, after a fork, nobody can tell whether the hub has them: POST /v1/operations/{id}/admit"`
 	Today        Today     `json:"today" doc:"Since midnight by this PC's clock"`
 }
@@ -36,6 +37,23 @@ type Backlog struct {
 type Disk struct {
 	FreeBytes   uint64 `json:"free_bytes"`
 	LedgerBytes uint64 `json:"ledger_bytes"`
+	State       string `json:"state" enum:"plenty,low,short,scarce,full" doc:"short: no backups are made; scarce: the reserve is in use; full: nothing is recorded"`
+}
+
+// Notice is something that happened to the store's ledger.
+type Notice struct {
+	ID    int64     `json:"id"`
+	Kind  string    `json:"kind" enum:"lost,other,mark,restored" doc:"lost: the ledger ends before operations that were recorded; other: another ledger was put in its place; mark: its high-water file was missing or damaged; restored: from a backup"`
+	Text  string    `json:"text"`
+	Epoch string    `json:"epoch" doc:"That ended" example:"k3f9"`
+	After uint64    `json:"after" doc:"The last operation of it that is here"`
+	UpTo  uint64    `json:"up_to,omitempty" doc:"Operations after it up to this one were recorded and are not here"`
+	Last  time.Time `json:"last,omitzero" doc:"When the last one that is here was recorded"`
+}
+
+// BackupMade names a copy of the ledger that was just made.
+type BackupMade struct {
+	File string `json:"file" doc:"In the folder of the ledger; whoever asked proves it and takes it away" example:"copy.db"`
 }
 
 // Versions are those of the two programs.

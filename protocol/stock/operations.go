@@ -84,6 +84,7 @@ func (s *State) applyBatch(b *Batch) Result {
 	}
 	l = s.own(l.No)
 	if at < 0 {
+		s.watchEpoch(l, b)
 		at = len(l.Epochs)
 		l.Epochs = append(l.Epochs, Epoch{Name: b.Epoch, Installation: b.Installation})
 		if day := s.now / dayMillis; l.day != day {
@@ -103,6 +104,22 @@ func (s *State) applyBatch(b *Batch) Result {
 	l.Epochs[at].Through, l.Epochs[at].Changed = b.End, s.index
 	s.note(b.End.Sequence, chainWord(b.End.Chain))
 	return result
+}
+
+// watchEpoch tells a person of a PC that begins another epoch without a fork: its
+// ledger was restored, or could not vouch for its end. What it has lost, its own page
+// says. After a fork the operation that was written again tells.
+func (s *State) watchEpoch(l *Location, b *Batch) {
+	for i := len(l.Epochs) - 1; i >= 0; i-- {
+		e := &l.Epochs[i]
+		if e.Installation != b.Installation || len(b.Operations) == 0 || b.Operations[0].Was != "" {
+			continue
+		}
+		last := OperationID{b.Agent, e.Name, e.Through.Sequence}
+		s.except(Exception{Code: Fork, Location: l.No, Operation: OperationID{b.Agent, b.Epoch, b.After.Sequence + 1},
+			Text: "a new epoch after " + last.String() + ": the store's ledger was restored, or has lost its end; its page says more"})
+		return
+	}
 }
 
 // continues finds the epoch of a batch (-1: new) and whether the batch follows.

@@ -42,7 +42,7 @@ func settledEpochs(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	first := l.Head().Epoch
 	records := write(t, l, 1, 3)
 	settle(t, l, at(records, 2))
-	if err := l.NewEpoch("second"); err != nil {
+	if err := l.NewEpoch("second", ledger.Notice{Kind: ledger.NoticeLost, Epoch: first, After: 3}); err != nil {
 		t.Fatal(err)
 	}
 	second := write(t, l, 4, 5)
@@ -54,7 +54,7 @@ func settledEpochs(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	}
 	epochs := l.Epochs()
 	equal(t, "epochs", len(epochs), 2)
-	equal(t, "the first", epochs[0], ledger.EpochHead{Name: first, Position: at(records, 3), Through: at(records, 2)})
+	equal(t, "the first", epochs[0], ledger.EpochHead{Name: first, Position: at(records, 3), Through: at(records, 2), Tail: true})
 	equal(t, "the second", epochs[1], ledger.EpochHead{Name: "second", Position: at(second, 2)})
 }
 
@@ -140,7 +140,9 @@ func sticks(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 
 // afterFailure is what every call says.
 func afterFailure(l ledger.Ledger) map[string]error {
-	said := map[string]error{"Keep": l.Keep(ledger.Kept{}), "Load": l.Load(ledger.Visitor{}), "NewEpoch": l.NewEpoch("next")}
+	said := map[string]error{"Keep": l.Keep(ledger.Kept{}), "Load": l.Load(ledger.Visitor{}), "NewEpoch": l.NewEpoch("next", ledger.Notice{}), "Saw": l.Saw(1)}
+	_, said["Notices"] = l.Notices()
+	_, said["Backup"] = l.Backup()
 	_, said["Append"] = l.Append([]ledger.Entry{entry(3)})
 	_, _, said["ByKey"] = l.ByKey("key 1")
 	_, _, said["BySequence"] = l.BySequence(l.Head().Epoch, 1)

@@ -40,6 +40,9 @@ func Conformance(t *testing.T, open Open) {
 		"a fork is written again":              again,
 		"what nobody can tell is quarantined":  againHolds,
 		"a strange fork is refused":            againRefused,
+		"a tail goes up under its old name":    tails,
+		"a strange tail is refused":            tailsRefused,
+		"a notice stays until it is seen":      notices,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, again := open(t)
@@ -250,7 +253,7 @@ func rebase(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 func epochs(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	first := l.Head().Epoch
 	write(t, l, 1, 3)
-	if err := l.NewEpoch("second"); err != nil {
+	if err := l.NewEpoch("second", ledger.Notice{Kind: ledger.NoticeLost, Epoch: l.Head().Epoch, After: l.Head().Position.Sequence}); err != nil {
 		t.Fatal(err)
 	}
 	records := write(t, l, 4, 5)
@@ -267,7 +270,7 @@ func epochs(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 
 func list(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	write(t, l, 1, 3)
-	if err := l.NewEpoch("second"); err != nil {
+	if err := l.NewEpoch("second", ledger.Notice{Kind: ledger.NoticeLost, Epoch: l.Head().Epoch, After: l.Head().Position.Sequence}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, l, 4, 7)

@@ -134,8 +134,18 @@ func (l *durable) Keep(k ledger.Kept) error {
 }
 
 // NewEpoch implements [ledger.Ledger].
-func (l *durable) NewEpoch(name string) error {
-	return l.commit(func(m *ledger.Memory) error { return m.NewEpoch(name) })
+func (l *durable) NewEpoch(name string, why ledger.Notice) error {
+	return l.commit(func(m *ledger.Memory) error { return m.NewEpoch(name, why) })
+}
+
+// EndTail implements [ledger.Ledger].
+func (l *durable) EndTail(epoch string, through protocol.Position) error {
+	return l.commit(func(m *ledger.Memory) error { return m.EndTail(epoch, through) })
+}
+
+// Saw implements [ledger.Ledger].
+func (l *durable) Saw(notice int64) error {
+	return l.commit(func(m *ledger.Memory) error { return m.Saw(notice) })
 }
 
 // Again implements [ledger.Ledger]. What is written again is decided once: the

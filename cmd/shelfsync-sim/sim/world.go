@@ -126,7 +126,7 @@ func (w *World) goesOn() bool {
 	if n := len(w.plan.Only); n > 0 {
 		return w.step <= w.plan.Only[n-1]
 	}
-	return w.step <= w.plan.Steps || w.faults < leastFaults && w.step <= 4*w.plan.Steps
+	return w.step <= w.plan.Steps || w.faults < leastFaults && w.step <= 8*w.plan.Steps
 }
 
 func newWorld(plan Plan) *World {
