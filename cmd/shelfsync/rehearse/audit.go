@@ -28,6 +28,7 @@ func (r *Run) audit(ctx context.Context) error {
 		return err
 	}
 	a.index()
+	a.shifts = a.shifted()
 	a.operations()
 	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.claims, a.past} {
 		if err := step(ctx); err != nil {
@@ -53,6 +54,7 @@ type auditor struct {
 	settled  []conflict
 	accounts *accounts
 	oversold int64 // thousandths
+	shifts   map[string][]*Answer
 
 	byOperation map[string]*Answer
 	byDocument  map[string]*Answer

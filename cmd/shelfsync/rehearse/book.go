@@ -23,6 +23,7 @@ type book struct {
 	vague      map[string]bool    // these, and the carts
 	goods      *accounts
 	claims     map[account][]*claimed
+	shifts     map[string][]*Answer   // by order: moves that its channel asked for
 	causes     map[string][]*conflict // by operation or document, in the order of the record
 	settled    map[*conflict]settlement
 	lines      int                // born so far
@@ -48,7 +49,7 @@ func at(location, item string) account { return account{location, item, ""} }
 // newBook opens the book of all orders; call walk then.
 func (a *auditor) newBook() *book {
 	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, goods: a.accounts, claims: map[account][]*claimed{},
-		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
+		shifts: a.shifts, causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
@@ -84,6 +85,10 @@ func (b *book) walk(journal []api.JournalRecord) {
 		case "confirm", "release":
 			if record.Detail == "accepted" {
 				b.step(record.Reservation, record.Kind)
+			}
+		case "move":
+			if record.Detail == "accepted" {
+				b.shift(record)
 			}
 		case "operation", "movements":
 			b.operation(record)

@@ -50,6 +50,7 @@ func (r *Run) planErrands() {
 	p.counts()
 	p.backroom()
 	p.desk()
+	p.moves()
 	p.parking()
 	r.errands = p.errands
 }
@@ -207,7 +208,7 @@ func (r *Run) corrects(ctx context.Context, location, document string, line Line
 // What a fault may prevent is not asked for: an order that yields is not
 // collected.
 func (p *plan) unseen(report *Report) string {
-	t, c, b := &report.Transfers, &report.Counts, &report.Backroom
+	t, c, b, o := &report.Transfers, &report.Counts, &report.Backroom, &report.Operators
 	for _, row := range []struct {
 		name string
 		seen int
@@ -218,6 +219,7 @@ func (p *plan) unseen(report *Report) string {
 		{"transfers under way in the evening", t.Open, p.trips}, {"goods ahead of their papers", t.AheadOfPapers, p.early},
 		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
 		{"parked lines that were mapped", b.Mapped, true}, {"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
+		{"claims moved by their channel", o.ClaimsMoved, p.moves}, {"moves that were refused", o.MovesRefused, p.moves},
 	} {
 		if row.of && row.seen == 0 {
 			return "no " + row.name

@@ -23,6 +23,7 @@ type plan struct {
 	observed  [kinds]atomic.Int64
 	aged      []string             // orders that nobody collects in time
 	trips     bool                 // transfers are made
+	moves     bool                 // channels move claims
 	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
 }

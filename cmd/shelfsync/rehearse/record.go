@@ -26,6 +26,7 @@ type Answer struct {
 	Again     int       `json:"again,omitempty"`    // of a count: lines that the store has to count again
 	Task      string    `json:"task,omitempty"`     // the kind of the task that is done
 	Claims    []Claim   `json:"claims,omitempty"`   // of the reservation
+	To        string    `json:"to,omitempty"`       // of a claim that the channel moves: where to
 	At        time.Time `json:"at"`
 	Took      float64   `json:"took_ms"`
 	Cut       bool      `json:"cut,omitempty"` // the store was cut off when it was answered

@@ -253,6 +253,7 @@ func (r *Run) load(ctx context.Context) error {
 			r.opening[hotLocation][code] = hotOpening * 1000
 		}
 	}
+	_ = encode.Encode(api.Location{Code: nowhere, Name: "Nothing is ever here"})
 	for _, code := range r.day.Locations {
 		_ = encode.Encode(api.Location{Code: code, Name: "Store " + code})
 	}

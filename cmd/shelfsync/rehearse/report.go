@@ -34,6 +34,8 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	               after a count of what they moved, and so moved no sellable goods;
 //	               tasks that stores
 //	               have not done at the end
+//	operators      what people decide while the day goes on: claims that a channel
+//	               moved by its own will, or could not
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
 //	               led and that another node followed
@@ -104,6 +106,10 @@ type Report struct {
 		TooLate       int `json:"too_late"`
 		TasksOpen     int `json:"tasks_open"`
 	} `json:"backroom"`
+	Operators struct {
+		ClaimsMoved  int `json:"claims_moved"`
+		MovesRefused int `json:"moves_refused"`
+	} `json:"operators"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
