@@ -30,7 +30,7 @@ func (r *Run) audit(ctx context.Context) error {
 	a.index()
 	a.shifts = a.shifted()
 	a.operations()
-	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.claims, a.past} {
+	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.rulesAt, a.claims, a.past} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -55,6 +55,8 @@ type auditor struct {
 	accounts *accounts
 	oversold int64 // thousandths
 	shifts   map[string][]*Answer
+	policies []policy // by version
+	opened   uint64   // where the first opening stock was booked
 
 	byOperation map[string]*Answer
 	byDocument  map[string]*Answer
@@ -73,13 +75,36 @@ var goodsKinds = []string{"delivery", "inspection", "dispatch", "arrival", "clos
 // index finds answers by what they are about.
 func (a *auditor) index() {
 	a.byOperation, a.byDocument = map[string]*Answer{}, map[string]*Answer{}
+	seen := map[string]uint64{}
+	for i := range a.journal {
+		record := &a.journal[i]
+		if seen[record.Operation] = indexOf(record.Seen); record.Kind == "movements" && a.opened == 0 {
+			a.opened = indexOf(record.Position)
+		}
+	}
+	a.policies = a.inForce()
 	for i := range a.answers {
 		answer := &a.answers[i]
 		switch {
 		case slices.Contains(operationKinds, answer.Kind):
 			a.byOperation[answer.Operation] = answer
+			a.written(answer, seen[answer.Operation])
 		case answer.Kind == "opening" || answer.Kind == "correction":
 			a.byDocument[answer.Receipt] = answer
+		}
+	}
+}
+
+// written puts into an answer's lines what the store resolved by what it had seen
+// of the hub when it wrote them.
+func (a *auditor) written(answer *Answer, seen uint64) {
+	for i := range answer.Lines {
+		line := &answer.Lines[i]
+		if line.Account == byPolicy {
+			line.Account = returnsTo(a.policyAt(seen), a.run.class(line.Item))
+			if line.Account == "sellable" {
+				a.report.Operators.ReturnsByPolicy++
+			}
 		}
 	}
 }

@@ -23,7 +23,15 @@ type book struct {
 	vague      map[string]bool    // these, and the carts
 	goods      *accounts
 	claims     map[account][]*claimed
-	shifts     map[string][]*Answer   // by order: moves that its channel asked for
+	shifts     map[string][]*Answer // by order: moves that its channel asked for
+	rules      *api.PolicyRules     // in force
+	version    int
+	states     map[string]string      // of locations that are not open
+	channels   map[string]string      // by order
+	priorities map[string]int64       // by order
+	reserved   map[string]int         // by order: where it was accepted
+	refusals   map[string]*Answer     // by order
+	lateItems  map[string]bool        // of late orders
 	causes     map[string][]*conflict // by operation or document, in the order of the record
 	settled    map[*conflict]settlement
 	lines      int                // born so far
@@ -36,6 +44,7 @@ type claimed struct {
 	quantity    int64
 	state       string
 	born        int // its place among all lines: a part comes after what was there before
+	moves       int
 }
 
 // settlement is what an operation left at a level, in thousandths, and what gave
@@ -50,6 +59,8 @@ func at(location, item string) account { return account{location, item, ""} }
 func (a *auditor) newBook() *book {
 	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, goods: a.accounts, claims: map[account][]*claimed{},
 		shifts: a.shifts, causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
+	b.states, b.channels, b.priorities, b.reserved, b.refusals, b.lateItems = map[string]string{}, map[string]string{}, map[string]int64{}, map[string]int{}, map[string]*Answer{}, map[string]bool{}
+	b.rules, b.version = a.policies[0].rules, 1
 	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
@@ -57,6 +68,12 @@ func (a *auditor) newBook() *book {
 		case answer.Kind == "reserve" && answer.Status != 409:
 			b.promised[answer.Order] = answer.Claims
 			b.late[answer.Order] = answer.Status == 200
+			b.channels[answer.Order], b.priorities[answer.Order] = answer.Channel, answer.Priority
+			for _, want := range answer.Wants {
+				b.lateItems[want.Item] = b.lateItems[want.Item] || answer.Status == 200
+			}
+		case answer.Kind == "reserve":
+			b.refusals[answer.Order] = answer
 		case answer.Kind == "confirm" && answer.State != "not_allowed":
 			confirmed[answer.Order] = true
 		}
@@ -79,8 +96,17 @@ func (b *book) walk(journal []api.JournalRecord) {
 		record := &journal[i]
 		switch record.Kind {
 		case "reserve":
-			if record.Detail == "accepted" {
+			switch record.Detail {
+			case "accepted":
+				b.reserved[record.Reservation] = int(indexOf(record.Position))
 				b.open(record.Reservation)
+			case "short":
+				b.refused(record.Reservation)
+			}
+		case "policy":
+			if record.Detail == "accepted" && b.version < len(b.auditor.policies) {
+				b.rules = b.auditor.policies[b.version].rules
+				b.version++
 			}
 		case "confirm", "release":
 			if record.Detail == "accepted" {
@@ -125,8 +151,10 @@ func (b *book) maps(record *api.JournalRecord) {
 func (b *book) open(order string) {
 	for _, c := range b.promised[order] {
 		if c.Location != "" && c.State != "short" {
-			b.lines++
-			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held", b.lines})
+			if b.lines++; !b.late[order] {
+				b.promises("order "+order, at(c.Location, c.Item), order, c.Thousandths)
+			}
+			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order: order, line: c.Line, quantity: c.Thousandths, state: "held", born: b.lines})
 		}
 	}
 }
@@ -282,15 +310,19 @@ func (b *book) settle(record *api.JournalRecord, level account, given []*conflic
 		b.auditor.report.fail(fmt.Sprintf("conflict: %s left %d thousandths of %s at %s with %d claimed: %d to %d lacked, but %d yielded", record.Operation+record.Document,
 			s.sellable, level.item, level.location, s.claims, s.least, s.most, s.yielded))
 	}
+	var gave []claimed
 	for _, c := range here {
 		b.settled[c] = s
-		b.yield(level, c)
+		if y := b.yield(level, c); y != nil {
+			gave = append(gave, *y)
+		}
 	}
+	b.inOrder(level, gave, record.Operation+record.Document)
 }
 
 // yield takes what a record says from the claim that it names, or from the one
 // that its part was cut from.
-func (b *book) yield(level account, c *conflict) {
+func (b *book) yield(level account, c *conflict) (gave *claimed) {
 	q := int64(c.Quantity.Stock())
 	var from *claimed
 	for _, claim := range b.claims[level] {
@@ -300,16 +332,16 @@ func (b *book) yield(level account, c *conflict) {
 		}
 	}
 	if from == nil && b.late[c.Reservation] {
-		return // it had yielded before the channel got its answer
+		return nil // it had yielded before the channel got its answer
 	}
 	if from == nil {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: order %s has no open claim for line %s of %d thousandths of %s at %s", c.ID, c.Reservation, c.Line, q, c.Item, c.Location))
-		return
+		return nil
 	}
 	if from.state != c.State && !b.vague[c.Reservation] {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
 	}
-	part := *from
+	part, before := *from, *from
 	if part.state == "staged" { // not found: it is not set aside any more
 		part.state = "confirmed"
 	}
@@ -319,7 +351,7 @@ func (b *book) yield(level account, c *conflict) {
 	}
 	b.take(level, from, q)
 	if c.Remedy == "move" {
-		to := at(c.To, c.Item)
-		b.claims[to] = append(b.claims[to], &part)
+		b.relocates(c, &part)
 	}
+	return &before
 }

@@ -188,11 +188,11 @@ func (b *book) shift(record *api.JournalRecord) {
 		return
 	}
 	answer := b.shifts[record.Reservation][i]
-	before := map[string]*claimed{}
-	for _, claims := range b.claims {
+	before, from := map[string]*claimed{}, map[string]string{}
+	for level, claims := range b.claims {
 		for _, c := range claims {
 			if c.order == record.Reservation {
-				before[c.line] = c
+				before[c.line], from[c.line] = c, level.location
 			}
 		}
 	}
@@ -213,8 +213,13 @@ func (b *book) shift(record *api.JournalRecord) {
 			b.lines++
 			c = &claimed{order: record.Reservation, line: now.Line, born: b.lines}
 		}
-		c.quantity, c.state = now.Thousandths, now.State
-		level := at(now.Location, now.Item)
+		level, moved := at(now.Location, now.Item), before[now.Line] == nil || from[now.Line] != now.Location
+		if c.quantity, c.state = now.Thousandths, now.State; moved {
+			c.moves++
+			if !b.vague[record.Reservation] {
+				b.promises("the move of order "+record.Reservation, level, record.Reservation, now.Thousandths)
+			}
+		}
 		b.claims[level] = append(b.claims[level], c)
 	}
 }

@@ -132,7 +132,8 @@ func (r *Run) asks(ctx context.Context, w *web, request api.ReservationRequest) 
 	if err != nil {
 		return nil, err
 	}
-	answer := Answer{Kind: "reserve", Location: w.basket.Location, Order: w.id, Status: reply.status, At: time.Now(), Took: ms(reply.took)}
+	answer := Answer{Kind: "reserve", Location: w.basket.Location, Order: w.id, Status: reply.status, At: time.Now(), Took: ms(reply.took),
+		Channel: request.Channel, Priority: request.Priority, Wants: request.Lines}
 	if reply.status == http.StatusConflict {
 		answer.State = "short"
 		r.record.Note(answer)

@@ -55,6 +55,12 @@ func (a *auditor) conflicts(ctx context.Context) (err error) {
 		return err
 	}
 	v := &a.report.Reservations
+	for i := range a.settled {
+		c := &a.settled[i]
+		if least, most := a.versionsAt(indexOf(c.Position)); c.PolicyVersion < least || c.PolicyVersion > most {
+			a.report.fail(fmt.Sprintf("conflict %s was settled at %s by version %d of the policy, by the journal %d was in force", c.ID, c.Position, c.PolicyVersion, most))
+		}
+	}
 	a.accounts = a.newAccounts()
 	book := a.newBook()
 	book.walk(a.journal)

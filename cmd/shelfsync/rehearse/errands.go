@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,11 +47,13 @@ func (r *Run) planErrands() {
 			p.avoid[at(b.Location, line.Item)] = true
 		}
 	}
+	r.classes = map[string]string{}
 	p.trips()
 	p.counts()
 	p.backroom()
 	p.desk()
 	p.moves()
+	p.policies()
 	p.parking()
 	r.errands = p.errands
 }
@@ -98,6 +101,9 @@ func (p *errandPlan) item(location string, units int64) string {
 	}
 	return code
 }
+
+// class is the class of an item.
+func (r *Run) class(item string) string { return cmp.Or(r.classes[item], "default") }
 
 // pause waits for a share of the day; it does not mind the end of the day.
 func (r *Run) pause(ctx context.Context, share float64) error {
@@ -220,6 +226,8 @@ func (p *plan) unseen(report *Report) string {
 		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
 		{"parked lines that were mapped", b.Mapped, true}, {"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
 		{"claims moved by their channel", o.ClaimsMoved, p.moves}, {"moves that were refused", o.MovesRefused, p.moves},
+		{"changes of the policy", o.Policies, true}, {"orders that the policy made short", o.ShortByPolicy, true}, {"returns to the shelf by policy", o.ReturnsByPolicy, len(p.cuts) > 0},
+		{"claims whose turn was compared", o.Compared, len(p.cuts) > 0},
 	} {
 		if row.of && row.seen == 0 {
 			return "no " + row.name

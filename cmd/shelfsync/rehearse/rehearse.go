@@ -62,9 +62,11 @@ type Run struct {
 	beside     func(do func(context.Context) error) // while the day is played
 	played     atomic.Int64
 	errands    []errand
-	held       []net.PacketConn // the ports of the programs
-	tries      atomic.Int64     // of clerks at their tasks
-	problems   sync.Mutex       // guards report.Failures while the day is played
+	classes    map[string]string // of items, where it is not the default
+	office     sync.Mutex        // held by one decision of central IT at a time
+	held       []net.PacketConn  // the ports of the programs
+	tries      atomic.Int64      // of clerks at their tasks
+	problems   sync.Mutex        // guards report.Failures while the day is played
 	total      int
 	began      time.Time
 	kills      []time.Time // of leaders
@@ -236,7 +238,7 @@ func (r *Run) load(ctx context.Context) error {
 	encodeItem := func(item api.Item) { _ = catalogue.Encode(item) } // into memory
 	no := false
 	for _, code := range r.day.Items {
-		item := api.Item{Code: code, Unit: "piece"}
+		item := api.Item{Code: code, Unit: "piece", Class: r.class(code)}
 		if r.day.Weighed[code] {
 			item.Unit, item.Decimals = "kg", 3
 		}

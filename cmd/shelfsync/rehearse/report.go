@@ -35,7 +35,9 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	               tasks that stores
 //	               have not done at the end
 //	operators      what people decide while the day goes on: claims that a channel
-//	               moved by its own will, or could not
+//	               moved by its own will, or could not; policies set, orders that
+//	               only the policy made short, lines that came back to the shelf as
+//	               the policy said; claims whose turn to give way was compared
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
 //	               led and that another node followed
@@ -109,6 +111,11 @@ type Report struct {
 	Operators struct {
 		ClaimsMoved  int `json:"claims_moved"`
 		MovesRefused int `json:"moves_refused"`
+
+		Policies        int `json:"policies"`
+		ShortByPolicy   int `json:"short_by_policy"`
+		ReturnsByPolicy int `json:"returns_by_policy"`
+		Compared        int `json:"compared"`
 	} `json:"operators"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
