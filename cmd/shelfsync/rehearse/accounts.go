@@ -33,6 +33,7 @@ type accounts struct {
 	counted   map[account]*entry      // the last count that was booked
 	replaced  map[string]bool         // epochs of PCs that others took the place of
 	services  map[string]bool
+	codes     codes // that the hub knows now
 }
 
 // mark is what sellable goods came to by an operation.
@@ -83,7 +84,7 @@ func (l *Line) moves() bool { return legs[l.Kind] != [2]string{} }
 func (a *auditor) newAccounts() *accounts {
 	b := &accounts{auditor: a, sums: map[account]int64{}, trail: map[account][]mark{}, written: map[string][]*entry{}, applied: map[string]bool{},
 		transfers: map[string]*transfer{}, again: map[account]string{}, parked: map[string][]parkedLine{}, counted: map[account]*entry{},
-		replaced: map[string]bool{}, services: map[string]bool{}}
+		replaced: map[string]bool{}, services: map[string]bool{}, codes: codes{}}
 	for _, s := range a.run.agents {
 		for _, epoch := range s.old {
 			b.replaced[epoch] = true
@@ -104,14 +105,19 @@ func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 			b.closeTransfer(id, "", &b.auditor.report.Transfers.ClosedByHub)
 		}
 		return nil
+	case "resolve":
+		b.gaveUp(record)
+		return nil
 	case "operation", "movements":
 	default:
 		return nil
 	}
 	e := b.auditor.entry(record)
+	b.codes = b.auditor.codesAt(e.index)
 	before := map[account]int64{}
 	for i := range e.lines {
-		level := account{e.location, e.lines[i].Item, "sellable"}
+		line, _ := b.codes.means(e.lines[i])
+		level := account{e.location, line.Item, "sellable"}
 		before[level] = b.sums[level]
 	}
 	for i := range e.lines {
@@ -196,9 +202,13 @@ func (b *accounts) line(e *entry, line *Line) (effect string) {
 		return ""
 	case b.services[line.Item]:
 		return "service"
-	case strings.HasPrefix(line.Item, unknownCode):
+	}
+	known, ok := b.codes.means(*line)
+	if !ok {
 		b.parked[line.Item] = append(b.parked[line.Item], parkedLine{e, *line})
 		return "parked"
+	}
+	switch line = &known; {
 	case line.Kind == "count":
 		return b.count(e, line)
 	case line.Kind == "dispatch" && e.undone:

@@ -30,7 +30,7 @@ func (r *Run) audit(ctx context.Context) error {
 	a.index()
 	a.shifts = a.shifted()
 	a.operations()
-	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.rulesAt, a.claims, a.past} {
+	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.rulesAt, a.placesAt, a.cared, a.claims, a.past} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -56,7 +56,9 @@ type auditor struct {
 	oversold int64 // thousandths
 	shifts   map[string][]*Answer
 	policies []policy // by version
-	opened   uint64   // where the first opening stock was booked
+	places   map[uint64]*Answer
+	changes  []codeChange
+	opened   uint64 // where the first opening stock was booked
 
 	byOperation map[string]*Answer
 	byDocument  map[string]*Answer
@@ -82,7 +84,7 @@ func (a *auditor) index() {
 			a.opened = indexOf(record.Position)
 		}
 	}
-	a.policies = a.inForce()
+	a.policies, a.places, a.changes = a.inForce(), a.turned(), a.codeChanges()
 	for i := range a.answers {
 		answer := &a.answers[i]
 		switch {
@@ -100,6 +102,9 @@ func (a *auditor) index() {
 func (a *auditor) written(answer *Answer, seen uint64) {
 	for i := range answer.Lines {
 		line := &answer.Lines[i]
+		if strings.HasPrefix(line.Item, unknownCode) {
+			*line, _ = a.codesAt(seen).means(*line)
+		}
 		if line.Account == byPolicy {
 			line.Account = returnsTo(a.policyAt(seen), a.run.class(line.Item))
 			if line.Account == "sellable" {

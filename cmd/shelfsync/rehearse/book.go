@@ -118,8 +118,10 @@ func (b *book) walk(journal []api.JournalRecord) {
 			}
 		case "operation", "movements":
 			b.operation(record)
-		case "close_transfer":
+		case "close_transfer", "resolve":
 			b.goods.apply(record)
+		case "locations":
+			b.turn(record)
 		case "map":
 			b.maps(record)
 		}
@@ -297,7 +299,12 @@ func (b *book) settle(record *api.JournalRecord, level account, given []*conflic
 			}
 		}
 	}
-	lacking := func(claims int64) int64 { return min(claims-staged, max(0, claims-s.sellable)) }
+	lacking := func(claims int64) int64 {
+		if b.states[level.location] == "closed" {
+			return claims - staged
+		}
+		return min(claims-staged, max(0, claims-s.sellable))
+	}
 	s.claims, s.least, s.most = all, lacking(sure), lacking(all)
 	var here []*conflict
 	for _, c := range given {

@@ -54,6 +54,9 @@ func (r *Run) planErrands() {
 	p.desk()
 	p.moves()
 	p.policies()
+	p.closings()
+	p.novelties()
+	p.cares()
 	p.parking()
 	r.errands = p.errands
 }
@@ -226,7 +229,9 @@ func (p *plan) unseen(report *Report) string {
 		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
 		{"parked lines that were mapped", b.Mapped, true}, {"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
 		{"claims moved by their channel", o.ClaimsMoved, p.moves}, {"moves that were refused", o.MovesRefused, p.moves},
-		{"changes of the policy", o.Policies, true}, {"orders that the policy made short", o.ShortByPolicy, true}, {"returns to the shelf by policy", o.ReturnsByPolicy, len(p.cuts) > 0},
+		{"changes of the policy", o.Policies, true}, {"orders that the policy made short", o.ShortByPolicy, true}, {"returns to the shelf by policy", o.ReturnsByPolicy, p.shelf},
+		{"locations paused", o.Paused, true}, {"locations closed", o.Closed, true}, {"claims that a closed location let go", o.LetGo, true}, {"items loaded late", o.Loaded - o.Aliases, true},
+		{"aliases", o.Aliases, true}, {"exceptions handed on", o.Owned, true}, {"exceptions closed by hand", o.Resolved, true},
 		{"claims whose turn was compared", o.Compared, len(p.cuts) > 0},
 	} {
 		if row.of && row.seen == 0 {

@@ -24,6 +24,7 @@ type plan struct {
 	aged      []string             // orders that nobody collects in time
 	trips     bool                 // transfers are made
 	moves     bool                 // channels move claims
+	shelf     bool                 // a policy lets goods come back to the shelf
 	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
 }

@@ -23,34 +23,35 @@ type decision struct {
 	answer              Answer
 }
 
-// decides makes one call until it is answered, and keeps what was said.
-func (r *Run) decides(ctx context.Context, d decision) error {
+// decides makes one call until it is answered, keeps what was said, and returns
+// where it had taken effect at the latest.
+func (r *Run) decides(ctx context.Context, d decision) (position uint64, err error) {
 	r.office.Lock()
 	defer r.office.Unlock()
 	var body bytes.Buffer
 	lines := json.NewEncoder(&body)
 	for _, row := range d.rows {
 		if err := lines.Encode(row); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	reply, err := r.client.repeat(ctx, func(n int) (reply, error) {
 		return r.client.once(ctx, outgoing{http.MethodPut, r.hub(int(r.tries.Add(1)), d.path).attempt(n), "", d.content, body.Bytes()})
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var said struct {
 		Position string `json:"position"`
 		Version  uint64 `json:"version"`
 	}
 	if err := json.Unmarshal(reply.body, &said); err != nil || reply.status != http.StatusOK {
-		return fmt.Errorf("%w: %s answered %d: %s", errOdd, d.path, reply.status, reply.body)
+		return 0, fmt.Errorf("%w: %s answered %d: %s", errOdd, d.path, reply.status, reply.body)
 	}
 	d.answer.Kind, d.answer.Status, d.answer.Position, d.answer.Version = d.kind, reply.status, said.Position, said.Version
 	d.answer.At = time.Now()
 	r.record.Note(d.answer)
-	return nil
+	return indexOf(said.Position), nil
 }
 
 // decided are the answers to central IT's decisions of a kind, each with where it

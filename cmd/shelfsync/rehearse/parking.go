@@ -63,6 +63,12 @@ func (c *carton) play(ctx context.Context) error {
 			return err
 		}
 	}
+	return c.maps(ctx)
+}
+
+// maps says what the code means.
+func (c *carton) maps(ctx context.Context) error {
+	r := c.run
 	reply, err := r.client.post(ctx, r.hub(1, "/v1/exceptions/"+c.exception+"/map"), "", api.Mapping{Item: c.item, Factor: cartonUnits, By: "rehearsal"})
 	if err == nil && reply.status != http.StatusOK && reply.status != http.StatusConflict { // an attempt that nobody heard of took effect
 		err = fmt.Errorf("%w: %s could not be mapped: %d %s", errOdd, c.code, reply.status, reply.body)

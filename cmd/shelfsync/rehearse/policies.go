@@ -95,11 +95,17 @@ func (p *errandPlan) policies() {
 			p.run.opening[about.stores[1]][item] += policedUnits / 2 * 1000
 		}
 	}
+	before := make(chan struct{})
+	close(before)
 	for _, row := range policyRows {
-		rules := row.rules(about)
-		p.add(p.share(row.from, row.to), func(ctx context.Context) error {
-			return p.run.decides(ctx, decision{kind: "policy", path: "/v1/policy", content: "application/json", rows: []any{api.PolicyChange{PolicyRules: rules}}, answer: Answer{Policy: &rules}})
-		})
+		s := &setting{run: p.run, rules: row.rules(about), key: p.key(), after: before, done: make(chan struct{})}
+		at := p.share(row.from, row.to)
+		if here := p.online(at, 1); len(here) > 0 && len(s.rules.Returns) > 0 {
+			s.back, s.item = here[0], p.item(here[0], 0)
+			p.run.plan.shelf = true
+		}
+		before = s.done
+		p.add(at, s.play)
 	}
 	for n := range policedAsks {
 		a := &asking{run: p.run, near: n%6 == 5, confirmed: p.random.IntN(3) > 0, rest: p.share(0.02, 0.2),
@@ -113,6 +119,41 @@ func (p *errandPlan) policies() {
 	for _, c := range p.run.plan.cuts {
 		p.rush(c)
 	}
+}
+
+// setting is one change of the policy; it comes after the one before.
+type setting struct {
+	run   *Run
+	rules api.PolicyRules
+	key   string
+	after <-chan struct{}
+	done  chan struct{}
+	back  string // the store that goods come back to once it knows of it; empty: none
+	item  string
+}
+
+func (s *setting) play(ctx context.Context) error {
+	defer close(s.done)
+	select {
+	case <-s.after:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	r := s.run
+	position, err := r.decides(ctx, decision{kind: "policy", path: "/v1/policy", content: "application/json", rows: []any{api.PolicyChange{PolicyRules: s.rules}}, answer: Answer{Policy: &s.rules}})
+	if err != nil || s.back == "" {
+		return err
+	}
+	err = r.comes(ctx, s.back+" hears of a policy", func(ctx context.Context) bool {
+		_, seen, ok := r.looks(ctx, s.back, s.item)
+		return ok && seen >= position
+	})
+	if err != nil {
+		return err
+	}
+	_, err = r.must(ctx, s.back, deed{"/v1/returns", s.key, api.Return{Receipt: s.key, Till: "T1", Lines: []api.ReturnLine{{Item: s.item, Quantity: units(1), Reason: "customer"}}},
+		Answer{Kind: "return", Till: "T1", Receipt: s.key, Lines: []Line{{Kind: "return", Item: s.item, Thousandths: 1000, Account: byPolicy}}}})
+	return err
 }
 
 // asking is one order for goods that the policies are about.

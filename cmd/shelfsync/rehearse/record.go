@@ -36,6 +36,10 @@ type Answer struct {
 	Policy   *api.PolicyRules      `json:"policy,omitempty"`  // that central IT sets
 	Version  uint64                `json:"version,omitempty"` // of that policy
 
+	Items     []api.Item     `json:"items,omitempty"`     // that central IT loads
+	Locations []api.Location `json:"locations,omitempty"` // of which it says something
+	Exception string         `json:"exception,omitempty"` // that somebody looks after
+
 	At   time.Time `json:"at"`
 	Took float64   `json:"took_ms"`
 	Cut  bool      `json:"cut,omitempty"` // the store was cut off when it was answered

@@ -257,7 +257,7 @@ func (r *Run) load(ctx context.Context) error {
 	}
 	_ = encode.Encode(api.Location{Code: nowhere, Name: "Nothing is ever here"})
 	for _, code := range r.day.Locations {
-		_ = encode.Encode(api.Location{Code: code, Name: "Store " + code})
+		_ = encode.Encode(api.Location{Code: code, Name: nameOf(code)})
 	}
 	if err := r.client.put(ctx, r.hub(0, "/v1/items"), items.Bytes()); err != nil {
 		return err

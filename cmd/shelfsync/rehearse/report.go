@@ -37,7 +37,9 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	operators      what people decide while the day goes on: claims that a channel
 //	               moved by its own will, or could not; policies set, orders that
 //	               only the policy made short, lines that came back to the shelf as
-//	               the policy said; claims whose turn to give way was compared
+//	               the policy said; claims whose turn to give way was compared;
+//	               locations paused and closed, claims let go by that; catalogue rows
+//	               loaded late, with aliases; exceptions handed on, and closed by hand
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
 //	               led and that another node followed
@@ -116,6 +118,14 @@ type Report struct {
 		ShortByPolicy   int `json:"short_by_policy"`
 		ReturnsByPolicy int `json:"returns_by_policy"`
 		Compared        int `json:"compared"`
+
+		Paused   int `json:"paused"`
+		Closed   int `json:"closed"`
+		LetGo    int `json:"let_go"`
+		Loaded   int `json:"loaded"`
+		Aliases  int `json:"aliases"`
+		Owned    int `json:"owned"`
+		Resolved int `json:"resolved"`
 	} `json:"operators"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
