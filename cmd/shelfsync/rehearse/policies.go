@@ -22,12 +22,12 @@ var policyRows = []struct {
 	from, to float64 // shares of the day
 	rules    func(p *policing) api.PolicyRules
 }{
-	{0.04, 0.14, keepsBack},
-	{0.2, 0.3, protects},
-	{0.34, 0.44, oldestFirst},
-	{0.48, 0.58, toTheShelf},
-	{0.62, 0.72, noMoves},
-	{0.8, 0.92, func(*policing) api.PolicyRules { return api.PolicyRules{} }},
+	{0.04, 0.12, keepsBack},
+	{0.16, 0.24, protects},
+	{0.3, 0.4, toTheShelf},
+	{0.48, 0.58, noMoves},
+	{0.68, 0.76, oldestFirst},
+	{0.86, 0.94, func(*policing) api.PolicyRules { return api.PolicyRules{} }},
 }
 
 func keepsBack(p *policing) api.PolicyRules {
@@ -101,7 +101,9 @@ func (p *errandPlan) policies() {
 		s := &setting{run: p.run, rules: row.rules(about), key: p.key(), after: before, done: make(chan struct{})}
 		at := p.share(row.from, row.to)
 		if here := p.online(at, 1); len(here) > 0 && len(s.rules.Returns) > 0 {
-			s.back, s.item = here[0], p.item(here[0], 0)
+			if s.back, s.item = here[0], about.items[0]; returnsTo(&s.rules, about.kept) != "sellable" {
+				s.item = p.item(here[0], 0)
+			}
 			p.run.plan.shelf = true
 		}
 		before = s.done
@@ -211,14 +213,17 @@ var rushOrders = []struct {
 // all of it while it is cut off: by the policy of the moment at which the hub
 // hears of it some have to give way.
 func (p *errandPlan) rush(c cut) {
-	item, key := p.item(c.location, int64(len(rushOrders))), p.key()
+	item, key, candidates := p.item(c.location, int64(len(rushOrders))), p.key(), append([]string{c.location}, p.stores(1, c.location)...)
+	for _, other := range candidates[1:] { // where they may move, if the policy lets them
+		p.run.opening[other][item] += int64(len(rushOrders)) * 1000
+	}
 	p.add(max(0.01, c.from-0.07), func(ctx context.Context) error {
 		r := p.run
 		for n, o := range rushOrders {
 			w := &web{id: fmt.Sprintf("%s-%d", key, n), worker: n, mode: "all_or_nothing", fate: collected}
 			w.basket = &day.Basket{Location: c.location, Receipt: w.id, Sold: []day.Line{{Item: item, Thousandths: 1000}}}
 			held, err := r.asks(ctx, w, api.ReservationRequest{ID: w.id, Channel: o.channel, Order: w.id, Mode: w.mode, TTLSeconds: 600, Priority: o.priority,
-				Lines: []api.ReservationWant{{Item: item, Quantity: units(1), Candidates: []string{c.location}}}})
+				Lines: []api.ReservationWant{{Item: item, Quantity: units(1), Candidates: candidates}}})
 			if err != nil || held == nil {
 				return err
 			}
