@@ -113,7 +113,6 @@ func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 		return nil
 	}
 	e := b.auditor.entry(record)
-	b.codes = b.auditor.codesAt(e.index)
 	before := map[account]int64{}
 	for i := range e.lines {
 		line, _ := b.codes.means(e.lines[i])

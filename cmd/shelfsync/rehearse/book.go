@@ -92,8 +92,12 @@ func (a *auditor) newBook() *book {
 
 // walk reads the journal to its end.
 func (b *book) walk(journal []api.JournalRecord) {
+	changes := b.auditor.changes
 	for i := range journal {
 		record := &journal[i]
+		for ; len(changes) > 0 && changes[0].record < i; changes = changes[1:] {
+			b.goods.codes.say(changes[0])
+		}
 		switch record.Kind {
 		case "reserve":
 			switch record.Detail {

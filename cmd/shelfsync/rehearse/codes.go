@@ -147,10 +147,11 @@ type meaning struct {
 
 // codeChange is one thing that the catalogue or a person said, at a position.
 type codeChange struct {
-	index uint64
-	row   *api.Item // nil: a person said what a code means
-	code  string
-	means meaning
+	record int // of the journal
+	index  uint64
+	row    *api.Item // nil: a person said what a code means
+	code   string
+	means  meaning
 }
 
 // codeChanges are all of a day, in the order of the journal.
@@ -158,7 +159,7 @@ func (a *auditor) codeChanges() (changes []codeChange) {
 	answers, where := a.decided("catalogue")
 	for i, answer := range answers {
 		for k := range answer.Items {
-			changes = append(changes, codeChange{index: where[i], row: &answer.Items[k]})
+			changes = append(changes, codeChange{record: where[i], index: indexOf(a.journal[where[i]].Position), row: &answer.Items[k]})
 		}
 		if a.report.Operators.Loaded++; len(answer.Items[0].Aliases) > 0 {
 			a.report.Operators.Aliases++
@@ -166,10 +167,10 @@ func (a *auditor) codeChanges() (changes []codeChange) {
 	}
 	for i := range a.journal {
 		if said, ok := mapOf(&a.journal[i]); ok && said.code != said.item {
-			changes = append(changes, codeChange{index: said.index, code: said.code, means: meaning{said.item, said.factor}})
+			changes = append(changes, codeChange{record: i, index: said.index, code: said.code, means: meaning{said.item, said.factor}})
 		}
 	}
-	slices.SortStableFunc(changes, func(x, y codeChange) int { return cmp.Compare(x.index, y.index) })
+	slices.SortStableFunc(changes, func(x, y codeChange) int { return cmp.Compare(x.record, y.record) })
 	return changes
 }
 

@@ -54,14 +54,15 @@ func (r *Run) decides(ctx context.Context, d decision) (position uint64, err err
 	return indexOf(said.Position), nil
 }
 
-// decided are the answers to central IT's decisions of a kind, each with where it
-// took effect: at the journal's first such record after the decision before. A
-// record that says that nothing changed is none.
-func (a *auditor) decided(kind string) (answers []*Answer, where []uint64) {
-	var records []uint64
+// decided are the answers to central IT's decisions of a kind, each with the record
+// of the journal by which it took effect: the first one after the decision before.
+// A record that says that nothing changed is none.
+func (a *auditor) decided(kind string) (answers []*Answer, where []int) {
+	var records []int
+	at := func(record int) uint64 { return indexOf(a.journal[record].Position) }
 	for i := range a.journal {
 		if record := &a.journal[i]; record.Kind == kind && !strings.HasPrefix(record.Detail, "repeated") {
-			records = append(records, indexOf(record.Position))
+			records = append(records, i)
 		}
 	}
 	before := uint64(0)
@@ -73,10 +74,10 @@ func (a *auditor) decided(kind string) (answers []*Answer, where []uint64) {
 		if answer.Kind != kind {
 			continue
 		}
-		for len(records) > 0 && records[0] <= before {
+		for len(records) > 0 && at(records[0]) <= before {
 			records = records[1:]
 		}
-		if before = indexOf(answer.Position); len(records) == 0 || records[0] > before {
+		if before = indexOf(answer.Position); len(records) == 0 || at(records[0]) > before {
 			a.report.fail(fmt.Sprintf("%s: what was decided by %s is not in the journal", kind, answer.Position))
 			continue
 		}

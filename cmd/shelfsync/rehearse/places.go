@@ -136,7 +136,7 @@ func (a *auditor) turned() map[uint64]*Answer {
 	at := map[uint64]*Answer{}
 	answers, where := a.decided("locations")
 	for i, answer := range answers {
-		at[where[i]] = answer
+		at[indexOf(a.journal[where[i]].Position)] = answer
 		switch answer.Locations[0].State {
 		case "paused":
 			a.report.Operators.Paused++

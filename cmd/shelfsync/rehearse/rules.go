@@ -20,7 +20,7 @@ func (a *auditor) inForce() []policy {
 	all := []policy{{0, &api.PolicyRules{}}}
 	answers, where := a.decided("policy")
 	for i, answer := range answers {
-		all = append(all, policy{where[i], answer.Policy})
+		all = append(all, policy{indexOf(a.journal[where[i]].Position), answer.Policy})
 		if want := uint64(len(all)); answer.Version != want {
 			a.report.fail(fmt.Sprintf("policy: the change that was answered at %s made version %d, by the journal it is %d", answer.Position, answer.Version, want))
 		}
