@@ -27,6 +27,9 @@ func (r *Run) audit(ctx context.Context) error {
 	if err := a.readJournals(ctx); err != nil {
 		return err
 	}
+	if err := a.renamed(ctx); err != nil {
+		return err
+	}
 	a.index()
 	a.shifts = a.shifted()
 	a.operations()
@@ -245,16 +248,12 @@ func difference(want, have []string) (missing, extra int) {
 	return missing, extra
 }
 
-// ledgers asks every store for its own ledger: what a till was answered for
-// must stand there once.
-func (a *auditor) ledgers(ctx context.Context) error {
-	found, err := a.run.inLedger(ctx)
-	if err != nil {
-		return err
-	}
+// ledgers looks into each PC's own ledger: what a till was answered for must stand
+// there once.
+func (a *auditor) ledgers(context.Context) error {
 	for i := range a.answers {
 		answer := &a.answers[i]
-		if n := found[answer.Operation]; slices.Contains(operationKinds, answer.Kind) && n != 1 && !a.run.isReplaced(answer) {
+		if n := a.run.ledgers[answer.PC].times[answer.Operation]; slices.Contains(operationKinds, answer.Kind) && n != 1 && !a.run.isReplaced(answer) {
 			a.report.fail(fmt.Sprintf("%s of receipt %s stands %d times in the ledger of %s", answer.Operation, answer.Receipt, n, answer.Location))
 		}
 	}

@@ -21,8 +21,9 @@ type plan struct {
 	contested map[string]bool // reservation ids of the contests' orders
 	planned   [kinds]int
 	observed  [kinds]atomic.Int64
-	aged      []string             // orders that nobody collects in time
-	trips     bool                 // transfers are made
+	aged      []string // orders that nobody collects in time
+	trips     bool     // transfers are made
+	copied    copied
 	moves     bool                 // channels move claims
 	shelf     bool                 // a policy lets goods come back to the shelf
 	early     bool                 // some while their origin is cut off
@@ -53,6 +54,9 @@ const (
 	nodeHung
 	agentMoved
 	pcReplaced
+	pcImaged
+	pcRestored
+	pcCloned
 	restarted // in peace, as for a new version
 	kinds
 )
@@ -69,6 +73,9 @@ var faultRows = [kinds]struct {
 	nodeHung:     {"hanging disks", (*Run).hang},
 	agentMoved:   {"agents sent to another node", (*Run).moveAgent},
 	pcReplaced:   {"replaced PCs whose disk was brought", (*Run).replacePC},
+	pcImaged:     {"copies of a disk", (*Run).keepImage},
+	pcRestored:   {"PCs restored from an older copy", (*Run).restorePC},
+	pcCloned:     {"PCs that ran beside their copy", (*Run).clonePC},
 	restarted:    {"restarts of a node", (*Run).restartNode},
 }
 
@@ -111,6 +118,7 @@ func planFor(r *Run) (*plan, error) {
 		r.cutStores(p, random, stores, 0.4)
 		p.add(agentKill, 0.1, 0.25, 0.35, 0.5, 0.65, 0.75, 0.9)
 		p.add(pcReplaced, 0.52)
+		p.drawCopies(r, random.Perm(stores))
 		if cluster {
 			p.duration = 24 * time.Second
 			p.add(leaderKill, 0.15, 0.4, 0.7)
@@ -284,6 +292,7 @@ func (r *Run) tally() {
 	seen := func(kind kind) int { return int(r.plan.observed[kind].Load()) }
 	f.LeaderKills, f.AgentKills, f.NodesWiped, f.HungDisks, f.AgentsMoved = seen(leaderKill), seen(agentKill), seen(nodeWiped), seen(nodeHung), seen(agentMoved)
 	f.PCsReplaced = seen(pcReplaced)
+	f.PCsRestored, f.PCsCloned = seen(pcRestored), seen(pcCloned)
 	f.HubKills = f.LeaderKills + f.NodesWiped + seen(followerKill)
 	if n := r.noise; n != nil {
 		f.BadFrames, f.FramesDuplicated = int(n.bad.Load()), int(n.duplicated.Load())
@@ -298,6 +307,7 @@ type store struct {
 	off   atomic.Bool
 	shut  sync.RWMutex // for writing while its PC is changed
 	old   []string     // epochs of PCs that it had before
+	pc    string       // the one that it has
 	felt  atomic.Bool  // a cut ended a connection, or met a dial
 	met   int64        // before the cut
 }

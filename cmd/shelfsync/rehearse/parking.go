@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,7 +144,15 @@ func (b *accounts) standing(e *entry, item, name string) string {
 		return name
 	}
 	was, is := b.replaced[e.epoch], b.replaced[last.epoch]
-	if e.epoch == last.epoch && e.sequence < last.sequence || e.epoch != last.epoch && was && !is {
+	at := func(epoch string) int { return slices.Index(b.epochs[e.location], epoch) }
+	before := e.sequence < last.sequence
+	switch {
+	case was != is:
+		before = was
+	case e.epoch != last.epoch:
+		before = at(e.epoch) >= 0 && at(e.epoch) < at(last.epoch) // else it begins now
+	}
+	if before {
 		return "variance"
 	}
 	return name

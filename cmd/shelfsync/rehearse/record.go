@@ -18,6 +18,8 @@ type Answer struct {
 	Till      string  `json:"till,omitempty"`
 	Receipt   string  `json:"receipt,omitempty"`
 	Operation string  `json:"operation,omitempty"`
+	PC        string  `json:"pc,omitempty"`    // that gave the operation its id: after a fork another one may give it as well
+	Answered  string  `json:"-"`               // the id that was answered; by then the operation may stand under another
 	Order     string  `json:"order,omitempty"` // reservation id
 	Status    int     `json:"status"`
 	State     string  `json:"state,omitempty"` // of the reservation

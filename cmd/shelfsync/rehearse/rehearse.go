@@ -62,6 +62,8 @@ type Run struct {
 	beside     func(do func(context.Context) error) // while the day is played
 	played     atomic.Int64
 	errands    []errand
+	ledgers    map[string]papers // of PCs, as far as they were read
+	kept       string            // the image of a disk
 	classes    map[string]string // of items, where it is not the default
 	office     sync.Mutex        // held by one decision of central IT at a time
 	held       []net.PacketConn  // the ports of the programs
@@ -83,7 +85,7 @@ func Rehearse(ctx context.Context, options Options) (*Report, error) {
 type planner func(r *Run) (*plan, error)
 
 func rehearse(ctx context.Context, options Options, planned planner) (*Report, error) {
-	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
+	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, ledgers: map[string]papers{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
 	r.report.Verdict, r.report.Failures, r.report.Conflicts = "pass", []string{}, []Explained{}
 	defer r.stop()
 	for _, step := range []struct {
@@ -200,7 +202,7 @@ func (r *Run) start(ctx context.Context) (err error) {
 // startStore runs an agent, with a wire to each node of the hub. Stores begin at
 // different ones.
 func (r *Run) startStore(location, program string) (err error) {
-	s, number := &store{}, len(r.agents)
+	s, number := &store{pc: location}, len(r.agents)
 	addresses := make([]string, len(r.nodes))
 	for i := range r.nodes {
 		wire, err := newProxy(r.nodes[(i+number)%len(r.nodes)].Address, r.noise)

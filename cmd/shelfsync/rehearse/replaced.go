@@ -3,7 +3,6 @@ package rehearse
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -24,7 +23,7 @@ import (
 func (r *Run) replacePC(ctx context.Context, drawn int) (observed bool, err error) {
 	location := r.day.Locations[drawn%len(r.day.Locations)]
 	for i := range r.day.Locations {
-		if r.cutSoon(location) {
+		if r.cutSoon(location) || r.plan.isCopied(location) {
 			location = r.day.Locations[(drawn+i)%len(r.day.Locations)]
 		}
 	}
@@ -81,6 +80,7 @@ func (r *Run) changePC(ctx context.Context, location string, s *store) (old stri
 		return "", nil
 	}
 	s.old = append(s.old, epoch)
+	s.pc = fmt.Sprintf("%s-new-%d", location, len(s.old))
 	at := 1 + slices.Index(s.agent.args, "--data")
 	old = s.agent.args[at]
 	s.agent.args = append(slices.Clone(s.agent.args), "--replace")
@@ -126,17 +126,7 @@ func (r *Run) atStore(ctx context.Context, location string, d deed) (reply, erro
 	s := r.agents[location]
 	s.shut.RLock()
 	defer s.shut.RUnlock()
-	return r.client.post(ctx, s.agent.one(d.path), d.key, d.body)
-}
-
-// inLedger asks every store for its own ledger.
-func (r *Run) inLedger(ctx context.Context) (found map[string]int, err error) {
-	found = map[string]int{}
-	for _, s := range r.agents {
-		err := pages(ctx, r.client, s.agent.one("/v1/operations"), url.Values{}, func(op api.OperationRecord) { found[op.ID]++ })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	answered, err := r.client.post(ctx, s.agent.one(d.path), d.key, d.body)
+	answered.pc = s.pc
+	return answered, err
 }

@@ -48,6 +48,9 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	agents_moved   stores that went to another node when the wire to theirs was cut
 //	pcs_replaced   stores whose PC was lost with unsent operations and replaced;
 //	               operations_imported came to the hub from its disk later
+//	pcs_restored   stores that went on with an older copy of their disk; pcs_cloned:
+//	               that had a copy of their PC beside it; written_again: operations
+//	               that a fork made one of them write anew; forks: how many there were
 //	bad_frames     garbled frames over which their reader ended the connection
 //	hub_hashes_equal  all nodes were seen at one index, with one state hash, and
 //	               their hashes differed at no index
@@ -139,6 +142,10 @@ type Report struct {
 		HungDisks          int `json:"hung_disks"`
 		PCsReplaced        int `json:"pcs_replaced"`
 		OperationsImported int `json:"operations_imported"`
+		PCsRestored        int `json:"pcs_restored"`
+		PCsCloned          int `json:"pcs_cloned"`
+		WrittenAgain       int `json:"written_again"`
+		Forks              int `json:"forks"`
 		AgentsMoved        int `json:"agents_moved"`
 		FramesDuplicated   int `json:"frames_duplicated"`
 		FramesDelayed      int `json:"frames_delayed"`

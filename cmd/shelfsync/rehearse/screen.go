@@ -76,6 +76,9 @@ func (r *Report) Table(out io.Writer) {
 	if f.PCsReplaced > 0 {
 		fmt.Fprintf(out, "                %d PCs replaced, %d operations brought from the old disks\n", f.PCsReplaced, f.OperationsImported)
 	}
+	if f.PCsRestored+f.PCsCloned > 0 {
+		fmt.Fprintf(out, "                %d PCs restored from an older copy, %d ran beside their copy: %d forks, %d operations written again\n", f.PCsRestored, f.PCsCloned, f.Forks, f.WrittenAgain)
+	}
 	if f.BadFrames+f.NodesWiped+f.HungDisks+f.AgentsMoved > 0 {
 		fmt.Fprintf(out, "                %d nodes wiped, %d hanging disks, %d agents moved; frames: %d bad, %d twice, %d late, %d out of order\n",
 			f.NodesWiped, f.HungDisks, f.AgentsMoved, f.BadFrames, f.FramesDuplicated, f.FramesDelayed, f.FramesReordered)

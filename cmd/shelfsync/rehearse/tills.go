@@ -158,7 +158,7 @@ func (r *Run) noteOperation(answer Answer, reply reply, at *store) error {
 		return fmt.Errorf("answer to %s %s: %w", answer.Kind, answer.Receipt, err)
 	}
 	answer.Operation, answer.Status, answer.At, answer.Took = recorded.Operation, reply.status, time.Now(), ms(reply.took)
-	answer.Cut = at.isCut()
+	answer.Cut, answer.PC = at.isCut(), reply.pc
 	r.record.Note(answer)
 	return nil
 }
