@@ -12,7 +12,7 @@ import (
 	"github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse"
 )
 
-// mutant is a bug planted in the hub by an edit of one file. The edit is laid
+// mutant is a bug planted in the hub, or in the agent, by an edit of one file. The edit is laid
 // over the source at build time; an edit that no longer fits fails the test.
 type mutant struct {
 	name, file, old, new string
@@ -147,6 +147,18 @@ var mutants = []mutant{
 		"	owned.Owner = c.Owner\n",
 		"	if owned.Owner == \"\" {\n		owned.Owner = c.Owner\n	}\n",
 		"it was handed to ben", "1"},
+	{"a fork of which nobody is told", "protocol/stock/operations.go",
+		"	if op.Was != \"\" && op.ID.Sequence == 1 {",
+		"	if op.Was != \"\" && op.ID.Sequence == 0 {",
+		"of fork, by the book", "1 harsh"},
+	{"a copy's operations that are dropped", "protocol/stock/operations.go",
+		"	s.watchReceipt(l, op)\n	s.applyLines(l, op, result)\n",
+		"	s.watchReceipt(l, op)\n	if op.Was != \"\" {\n		return\n	}\n	s.applyLines(l, op, result)\n",
+		"but 0 yielded", "1 harsh"},
+	{"a fork that forgets the first of what it writes again", "agent/fork.go",
+		"Through: known, After: unknown, Write",
+		"Through: known, After: unknown + 1, Write",
+		"lost: ", "1 harsh"},
 }
 
 // TestTheAuditFindsMutants proves the auditor: with a planted bug a rehearsal
@@ -168,12 +180,19 @@ func TestTheAuditFindsMutants(t *testing.T) {
 			}
 			t.Parallel()
 			dir := t.TempDir()
-			for _, program := range []string{"shelfsync", "shelfsync-agent"} {
+			planted := "shelfsync-hub"
+			if strings.HasPrefix(m.file, "agent/") {
+				planted = "shelfsync-agent"
+			}
+			for _, program := range []string{"shelfsync", "shelfsync-hub", "shelfsync-agent"} {
+				if program == planted {
+					continue
+				}
 				if err := os.Link(filepath.Join(good, program), filepath.Join(dir, program)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, "shelfsync-hub"), "./cmd/shelfsync-hub")
+			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, planted), "./cmd/"+planted)
 			report, code := play(t, dir, m.day)
 			if failures := strings.Join(report.Failures, "\n"); code != 1 || report.Verdict != "fail" || !strings.Contains(failures, m.says) {
 				t.Fatalf("exit %d, verdict %s; want a failure that says %q, got:\n%s", code, report.Verdict, m.says, failures)

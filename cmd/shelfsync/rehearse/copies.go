@@ -1,12 +1,14 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
 )
@@ -23,29 +25,22 @@ import (
 // copied are the places of a day's copies; they need a store that is neither.
 type copied struct{ cloned, restored string }
 
-// drawCopies chooses the stores, and when: not while they are cut off anyhow.
-func (p *plan) drawCopies(r *Run, order []int) {
-	if len(order) < 3 {
+// drawCopies chooses the stores, and when: not while they are cut off anyhow. The
+// store that is cut off last has a copy of its PC early.
+func (p *plan) drawCopies() {
+	if len(p.cuts) < 3 {
 		return
 	}
-	p.copied = copied{r.day.Locations[order[0]], r.day.Locations[order[1]]}
-	clone, restore := 0.1, 0.72
-	for _, c := range p.cuts {
-		switch {
-		case c.location == p.copied.cloned && c.from < cloneBefore:
-			clone = c.to + 0.04
-		case c.location == p.copied.restored:
-			restore = max(restore, c.to+0.05)
-		}
-	}
+	cuts := slices.SortedFunc(slices.Values(p.cuts), func(a, b cut) int { return cmp.Compare(b.from, a.from) })
+	p.copied = copied{cloned: cuts[0].location, restored: cuts[len(cuts)-1].location}
+	p.add(pcCloned, 0.03)
 	p.add(pcImaged, 0.22)
-	p.add(pcCloned, clone)
-	p.add(pcRestored, restore)
+	p.add(pcRestored, max(0.72, cuts[len(cuts)-1].to+0.05))
 }
 
-// cloneBefore is the share of the day by which a copy that was started at its
-// beginning is switched off again.
-const cloneBefore = 0.4
+// copyWithin bounds how long all that a copy wrote may be on its way: two copies
+// take turns, and who was cut off waits longer for the next one.
+const copyWithin = 3 * time.Minute
 
 func (p *plan) isCopied(location string) bool {
 	return location == p.copied.cloned || location == p.copied.restored
@@ -86,7 +81,7 @@ func (r *Run) keepImage(ctx context.Context, _ int) (observed bool, err error) {
 
 // restorePC puts the image into the place of the store's disk, when the hub has
 // all that this one wrote, and lets the store sell before it is on the network
-// again. It is observed when what it sold had to be written again.
+// again.
 func (r *Run) restorePC(ctx context.Context, _ int) (observed bool, err error) {
 	location := r.plan.copied.restored
 	s := r.agents[location]
@@ -110,25 +105,15 @@ func (r *Run) restorePC(ctx context.Context, _ int) (observed bool, err error) {
 	}
 	s.pc = filepath.Base(s.agent.folder())
 	s.cut()
+	defer s.heal()
 	if err := s.agent.restart(ctx); err != nil {
 		return false, err
 	}
-	if err := r.sellsAlone(ctx, s.agent, location, s.pc, "a"); err != nil {
-		return false, err
-	}
-	s.heal()
-	if err := r.hasSent(ctx, location); err != nil {
-		return false, err
-	}
-	again, err := r.wroteAgain(ctx, s.agent)
-	r.report.Faults.WrittenAgain += again
-	return again > 0, err
+	return true, r.sellsAlone(ctx, s.agent, location, s.pc, "a")
 }
 
 // clonePC copies a store's disk and runs the copy beside it, with the same wires:
 // both sell while the store is cut off, and both go on when it is linked again.
-// When all of the copy is in the hub, it is switched off. It is observed when one
-// of them had to write something again.
 func (r *Run) clonePC(ctx context.Context, _ int) (observed bool, err error) {
 	location := r.plan.copied.cloned
 	s := r.agents[location]
@@ -143,47 +128,46 @@ func (r *Run) clonePC(ctx context.Context, _ int) (observed bool, err error) {
 	copied.args[1+slices.Index(copied.args, "--data")] = folder
 	pc := filepath.Base(folder)
 	s.cut()
-	if err := errorOf(copied.Start(), func() error { return copied.Ready(ctx) }); err != nil {
+	defer s.heal()
+	if err := copied.Start(); err != nil {
 		return false, err
 	}
-	defer copied.Stop()
+	r.beside(func(ctx context.Context) error { return r.switchesOff(ctx, copied, location, pc) })
+	if err := copied.Ready(ctx); err != nil {
+		return false, err
+	}
 	for n, p := range []*Process{copied, s.agent} {
 		if err := r.sellsAlone(ctx, p, location, []string{pc, s.pc}[n], "a"); err != nil {
 			return false, err
 		}
 	}
-	s.heal()
-	if err := r.sellsAlone(ctx, copied, location, pc, "b"); err != nil {
-		return false, err
-	}
-	for _, p := range []*Process{copied, s.agent} {
-		err = r.comes(ctx, "all of "+p.Name+" is in the hub", func(ctx context.Context) bool {
-			var status api.Status
-			_, err := r.client.get(ctx, p.one("/v1/status"), &status)
-			return err == nil && status.Backlog.Operations == 0
-		})
-		if err != nil {
-			return false, err
-		}
-	}
-	again := 0
-	for _, p := range []*Process{copied, s.agent} {
-		n, err := r.wroteAgain(ctx, p)
-		if err != nil {
-			return false, err
-		}
-		again += n
-	}
-	r.report.Faults.WrittenAgain += again
-	return again > 0, r.readLedger(ctx, copied, pc)
+	return true, nil
 }
 
-// errorOf is the first of two errors; the second step waits for the first.
-func errorOf(first error, second func() error) error {
-	if first != nil {
-		return first
+// switchesOff lets a copy go on to sell, and ends it when all that it wrote is in
+// the hub, which it reads off its own ledger.
+func (r *Run) switchesOff(ctx context.Context, copied *Process, location, pc string) error {
+	defer copied.Stop()
+	if err := copied.Ready(ctx); err != nil {
+		return err
 	}
-	return second()
+	for n := range slips {
+		if err := r.pause(ctx, 0.04); err != nil {
+			return err
+		}
+		if err := r.sellsAlone(ctx, copied, location, pc, fmt.Sprintf("b%d", n)); err != nil {
+			return err
+		}
+	}
+	err := r.until(ctx, copyWithin, "all of "+pc+" is not in the hub", func() bool {
+		var status api.Status
+		_, err := r.client.get(ctx, copied.one("/v1/status"), &status)
+		return err == nil && status.Backlog.Operations == 0
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errOdd, err)
+	}
+	return r.readLedger(ctx, copied, pc)
 }
 
 // sellsAlone lets one PC record a few slips, whatever the store's counter does.
@@ -207,16 +191,6 @@ func (r *Run) sellsAlone(ctx context.Context, p *Process, location, pc, name str
 	return nil
 }
 
-// wroteAgain counts the operations of a ledger that a fork made it write again.
-func (r *Run) wroteAgain(ctx context.Context, p *Process) (n int, err error) {
-	err = pages(ctx, r.client, p.one("/v1/operations"), url.Values{}, func(op api.OperationRecord) {
-		if op.Was != "" {
-			n++
-		}
-	})
-	return n, err
-}
-
 // papers is what the ledger of one PC says: how often each operation stands there,
 // and under which id now what was answered under another.
 type papers struct {
@@ -232,6 +206,8 @@ func (r *Run) readLedger(ctx context.Context, p *Process, pc string) error {
 			read.now[op.Was] = op.ID
 		}
 	})
+	r.problems.Lock()
+	defer r.problems.Unlock()
 	r.ledgers[pc] = read
 	return err
 }
@@ -253,6 +229,9 @@ func (a *auditor) renamed(ctx context.Context) error {
 			if now, again := a.run.ledgers[answer.PC].now[*id]; again {
 				*id = now
 			}
+		}
+		if answer.Operation != answer.Answered {
+			a.report.Faults.WrittenAgain++
 		}
 	}
 	return nil

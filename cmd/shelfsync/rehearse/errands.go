@@ -232,6 +232,7 @@ func (p *plan) unseen(report *Report) string {
 		{"changes of the policy", o.Policies, true}, {"orders that the policy made short", o.ShortByPolicy, true}, {"returns to the shelf by policy", o.ReturnsByPolicy, p.shelf},
 		{"locations paused", o.Paused, true}, {"locations closed", o.Closed, true}, {"claims that a closed location let go", o.LetGo, true}, {"items loaded late", o.Loaded - o.Aliases, true},
 		{"aliases", o.Aliases, true}, {"exceptions handed on", o.Owned, true}, {"exceptions closed by hand", o.Resolved, true},
+		{"forks", report.Faults.Forks, p.copied != copied{}},
 		{"claims whose turn was compared", o.Compared, len(p.cuts) > 0},
 	} {
 		if row.of && row.seen == 0 {

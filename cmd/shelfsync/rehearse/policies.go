@@ -107,6 +107,10 @@ func (p *errandPlan) policies() {
 			p.run.plan.shelf = true
 		}
 		before = s.done
+		s.press = &press{run: p.run, key: p.key(), stores: about.stores, item: p.item(about.stores[0], pressUnits)}
+		if about.stores[1] != nowhere {
+			p.run.opening[about.stores[1]][s.press.item] += pressUnits * 1000
+		}
 		p.add(at, s.play)
 	}
 	for n := range policedAsks {
@@ -130,6 +134,7 @@ type setting struct {
 	key   string
 	after <-chan struct{}
 	done  chan struct{}
+	press *press
 	back  string // the store that goods come back to once it knows of it; empty: none
 	item  string
 }
@@ -143,6 +148,9 @@ func (s *setting) play(ctx context.Context) error {
 	}
 	r := s.run
 	position, err := r.decides(ctx, decision{kind: "policy", path: "/v1/policy", content: "application/json", rows: []any{api.PolicyChange{PolicyRules: s.rules}}, answer: Answer{Policy: &s.rules}})
+	if err == nil {
+		err = s.press.play(ctx)
+	}
 	if err != nil || s.back == "" {
 		return err
 	}
@@ -203,11 +211,58 @@ func (r *Run) knowsNear(ctx context.Context) bool {
 	return err == nil && found && len(now.CandidateGroups) > 0
 }
 
-// rushOrders are the claims that have to give way in one rush, one unit each.
-var rushOrders = []struct {
+type rushOrder struct {
 	channel  string
 	priority int64
-}{{"web", 5}, {"market", 1}, {"phone", 9}, {"market", 9}, {"web", 1}}
+}
+
+// rushOrders are the claims that have to give way in one rush, one unit each.
+var rushOrders = []rushOrder{{"web", 5}, {"market", 1}, {"phone", 9}, {"market", 9}, {"web", 1}}
+
+// press takes the goods of several channels' orders away, as soon as a policy is
+// in force: by a correction of the hub, so that it is this policy that says who
+// gives way and who may move.
+type press struct {
+	run    *Run
+	key    string
+	stores []string
+	item   string
+}
+
+const pressUnits = 12
+
+func (p *press) play(ctx context.Context) error {
+	r := p.run
+	for n, o := range rushOrders {
+		if _, err := r.orders(ctx, fmt.Sprintf("%s-%d", p.key, n), o, p.item, p.stores); err != nil {
+			return err
+		}
+	}
+	var now api.Availability
+	found, err := r.client.get(ctx, r.hub(0, "/v1/availability?consistency=linearizable&item="+escape(p.item)+"&location="+escape(p.stores[0])), &now)
+	if err != nil || !found || len(now.Data) != 1 { // no node leads at this moment
+		return nil
+	}
+	taken := int64(now.Data[0].Parts.Sellable.Stock()) - 2000
+	if taken <= 0 {
+		return nil
+	}
+	_, err = r.corrects(ctx, p.stores[0], p.key, Line{Item: p.item, Thousandths: -taken})
+	return err
+}
+
+// orders places one unit's order and confirms it; false: it was short.
+func (r *Run) orders(ctx context.Context, id string, o rushOrder, item string, candidates []string) (placed bool, err error) {
+	w := &web{id: id, worker: int(o.priority), mode: "all_or_nothing", fate: collected}
+	w.basket = &day.Basket{Location: candidates[0], Receipt: id, Sold: []day.Line{{Item: item, Thousandths: 1000}}}
+	held, err := r.asks(ctx, w, api.ReservationRequest{ID: id, Channel: o.channel, Order: id, Mode: w.mode, TTLSeconds: 600, Priority: o.priority,
+		Lines: []api.ReservationWant{{Item: item, Quantity: units(1), Candidates: candidates}}})
+	if err != nil || held == nil {
+		return false, err
+	}
+	_, err = r.step(ctx, w, "confirm")
+	return true, err
+}
 
 // rush plans orders of several channels for one item, whose store sells nearly
 // all of it while it is cut off: by the policy of the moment at which the hub
@@ -220,14 +275,7 @@ func (p *errandPlan) rush(c cut) {
 	p.add(max(0.01, c.from-0.07), func(ctx context.Context) error {
 		r := p.run
 		for n, o := range rushOrders {
-			w := &web{id: fmt.Sprintf("%s-%d", key, n), worker: n, mode: "all_or_nothing", fate: collected}
-			w.basket = &day.Basket{Location: c.location, Receipt: w.id, Sold: []day.Line{{Item: item, Thousandths: 1000}}}
-			held, err := r.asks(ctx, w, api.ReservationRequest{ID: w.id, Channel: o.channel, Order: w.id, Mode: w.mode, TTLSeconds: 600, Priority: o.priority,
-				Lines: []api.ReservationWant{{Item: item, Quantity: units(1), Candidates: candidates}}})
-			if err != nil || held == nil {
-				return err
-			}
-			if _, err := r.step(ctx, w, "confirm"); err != nil {
+			if placed, err := r.orders(ctx, fmt.Sprintf("%s-%d", key, n), o, item, candidates); err != nil || !placed {
 				return err
 			}
 		}

@@ -68,7 +68,7 @@ type Run struct {
 	office     sync.Mutex        // held by one decision of central IT at a time
 	held       []net.PacketConn  // the ports of the programs
 	tries      atomic.Int64      // of clerks at their tasks
-	problems   sync.Mutex        // guards report.Failures while the day is played
+	problems   sync.Mutex        // guards report.Failures and ledgers while the day is played
 	total      int
 	began      time.Time
 	kills      []time.Time // of leaders
