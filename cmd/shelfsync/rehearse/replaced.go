@@ -21,12 +21,7 @@ import (
 // to the new PC what the old one recorded without an answer would be right to do
 // so, and the receipt would be there twice.
 func (r *Run) replacePC(ctx context.Context, drawn int) (observed bool, err error) {
-	location := r.day.Locations[drawn%len(r.day.Locations)]
-	for i := range r.day.Locations {
-		if r.cutSoon(location) || r.plan.isCopied(location) {
-			location = r.day.Locations[(drawn+i)%len(r.day.Locations)]
-		}
-	}
+	location := r.replaceable(drawn)
 	s := r.agents[location]
 	s.cut()
 	key, item := fmt.Sprintf("replaced-%d", r.tries.Add(1)), r.day.Items[drawn%len(r.day.Items)]
@@ -49,6 +44,23 @@ func (r *Run) replacePC(ctx context.Context, drawn int) (observed bool, err erro
 		return false, err
 	}
 	return r.imports(ctx, location, old)
+}
+
+// replaceable draws a store whose PC may be replaced: none of which there are
+// copies, for a PC that is lost cannot say what of its own stands under another id;
+// one that is not cut off soon, if there is any.
+func (r *Run) replaceable(drawn int) (location string) {
+	for i := range r.day.Locations {
+		next := r.day.Locations[(drawn+i)%len(r.day.Locations)]
+		switch {
+		case r.plan.isCopied(next):
+		case !r.cutSoon(next):
+			return next
+		case location == "":
+			location = next
+		}
+	}
+	return location
 }
 
 // offlineFor is the share of the day that the store goes on without the network
