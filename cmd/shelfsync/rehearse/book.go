@@ -31,6 +31,8 @@ type book struct {
 	priorities map[string]int64       // by order
 	reserved   map[string]int         // by order: where it was accepted
 	refusals   map[string]*Answer     // by order
+	wants      map[string]*Answer     // by order: what was asked for
+	options    map[string][][]string  // by order and line: candidates when it was accepted
 	lateItems  map[string]bool        // of late orders
 	causes     map[string][]*conflict // by operation or document, in the order of the record
 	settled    map[*conflict]settlement
@@ -43,8 +45,8 @@ type claimed struct {
 	order, line string
 	quantity    int64
 	state       string
-	born        int // its place among all lines: a part comes after what was there before
-	moves       int
+	born        int      // its place among all lines: a part comes after what was there before
+	left        []string // places that it stood at before
 }
 
 // settlement is what an operation left at a level, in thousandths, and what gave
@@ -61,6 +63,7 @@ func (a *auditor) newBook() *book {
 		shifts: a.shifts, causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
 	b.states, b.channels, b.priorities, b.reserved, b.refusals, b.lateItems = map[string]string{}, map[string]string{}, map[string]int64{}, map[string]int{}, map[string]*Answer{}, map[string]bool{}
 	b.rules, b.version = a.policies[0].rules, 1
+	b.wants, b.options = map[string]*Answer{}, map[string][][]string{}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
@@ -68,6 +71,7 @@ func (a *auditor) newBook() *book {
 		case answer.Kind == "reserve" && answer.Status != 409:
 			b.promised[answer.Order] = answer.Claims
 			b.late[answer.Order] = answer.Status == 200
+			b.wants[answer.Order] = answer
 			b.channels[answer.Order], b.priorities[answer.Order] = answer.Channel, answer.Priority
 			for _, want := range answer.Wants {
 				b.lateItems[want.Item] = b.lateItems[want.Item] || answer.Status == 200
@@ -155,6 +159,11 @@ func (b *book) maps(record *api.JournalRecord) {
 }
 
 func (b *book) open(order string) {
+	if asked := b.wants[order]; asked != nil {
+		for i := range asked.Wants {
+			b.options[order] = append(b.options[order], b.candidates(&asked.Wants[i]))
+		}
+	}
 	for _, c := range b.promised[order] {
 		if c.Location != "" && c.State != "short" {
 			if b.lines++; !b.late[order] {
@@ -363,6 +372,8 @@ func (b *book) yield(level account, c *conflict) (gave *claimed) {
 	b.take(level, from, q)
 	if c.Remedy == "move" {
 		b.relocates(c, &part)
+	} else {
+		b.stranded(c, &part)
 	}
 	return &before
 }

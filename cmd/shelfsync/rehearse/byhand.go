@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
@@ -209,13 +210,17 @@ func (b *book) shift(record *api.JournalRecord) {
 			continue
 		}
 		c := before[now.Line]
-		if c == nil {
+		if c == nil { // a part: it comes from where its line stands
 			b.lines++
 			c = &claimed{order: record.Reservation, line: now.Line, born: b.lines}
+			parent := now.Line[:max(0, strings.LastIndexByte(now.Line, '.'))]
+			if from[now.Line] = from[parent]; before[parent] != nil {
+				c.left = before[parent].left
+			}
 		}
 		level, moved := at(now.Location, now.Item), before[now.Line] == nil || from[now.Line] != now.Location
 		if c.quantity, c.state = now.Thousandths, now.State; moved {
-			c.moves++
+			c.left = append(slices.Clone(c.left), from[now.Line])
 			if !b.vague[record.Reservation] {
 				b.promises("the move of order "+record.Reservation, level, record.Reservation, now.Thousandths)
 			}

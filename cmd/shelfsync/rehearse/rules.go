@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/shelfsync/shelfsync/protocol/api"
 )
@@ -232,12 +234,31 @@ func (b *book) relocates(c *conflict, part *claimed) {
 	to := at(c.To, c.Item)
 	if !b.late[c.Reservation] {
 		b.promises("conflict "+c.ID+" that moved order "+c.Reservation, to, c.Reservation, part.quantity)
-		if most := b.mayMove(c.Item, c.Channel); part.moves >= most {
-			b.auditor.report.fail(fmt.Sprintf("conflict %s moved line %s of order %s, which had moved %d times: by the policy it may %d times", c.ID, c.Line, c.Reservation, part.moves, most))
+		if most := b.mayMove(c.Item, c.Channel); len(part.left) >= most {
+			b.auditor.report.fail(fmt.Sprintf("conflict %s moved line %s of order %s, which had moved %d times: by the policy it may %d times", c.ID, c.Line, c.Reservation, len(part.left), most))
 		}
 	}
-	part.moves++
+	part.left = append(slices.Clone(part.left), c.Location)
 	b.claims[to] = append(b.claims[to], part)
+}
+
+// stranded checks that a claim ended short for a reason: it had moved as often as
+// it may, or no other candidate that it has not stood at had enough.
+func (b *book) stranded(c *conflict, part *claimed) {
+	line, _, _ := strings.Cut(part.line, ".")
+	n, _ := strconv.Atoi(line)
+	if n < 1 || n > len(b.options[c.Reservation]) || b.late[c.Reservation] || b.lateItems[c.Item] || len(part.left) >= b.mayMove(c.Item, c.Channel) {
+		return
+	}
+	for _, candidate := range b.options[c.Reservation][n-1] {
+		if candidate == c.Location || slices.Contains(part.left, candidate) {
+			continue
+		}
+		if least, _ := b.free(at(candidate, c.Item), c.Channel); least >= part.quantity {
+			b.auditor.report.fail(fmt.Sprintf("conflict %s left line %s of order %s short of %d thousandths of %s, which %s could have served with %d", c.ID, c.Line, c.Reservation, part.quantity, c.Item, candidate, least))
+			return
+		}
+	}
 }
 
 // mayMove is how often the rule may move a claim.
