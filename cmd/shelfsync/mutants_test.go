@@ -12,7 +12,7 @@ import (
 	"github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse"
 )
 
-// mutant is a bug planted in the hub by an edit of one file. The edit is laid
+// mutant is a bug planted in the hub, or in the agent, by an edit of one file. The edit is laid
 // over the source at build time; an edit that no longer fits fails the test.
 type mutant struct {
 	name, file, old, new string
@@ -23,7 +23,8 @@ type mutant struct {
 // often are the mutants that every run of the tests plants, one for each part of
 // the audit; make test-deep plants all.
 var often = map[string]bool{"one sale dropped": true, "one claim leaked": true, "one unit promised twice": true, "an arrival booked twice": true,
-	"a variance with its sign turned": true, "a past with an entry missing": true}
+	"a variance with its sign turned": true, "a past with an entry missing": true, "a part that moves with its whole line": true, "a safety stock that is promised": true,
+	"a location that is closed and keeps its claims": true, "a line that was given up and takes effect": true}
 
 var mutants = []mutant{
 	{"one sale dropped", "protocol/stock/operations.go",
@@ -98,6 +99,70 @@ var mutants = []mutant{
 		"	x.last, x.of.Before = x.of.Opening, x.of.Opening\n",
 		"	x.of.Opening.Sellable += 1000\n	x.last, x.of.Before = x.of.Opening, x.of.Opening\n",
 		"opening and changes sum to", "1"},
+	{"a part that moves with its whole line", "protocol/stock/steps.go",
+		"		if c.Quantity > 0 && c.Quantity < r.Lines[i].Quantity {\n			i = s.split",
+		"		if c.Quantity > 0 && c.Quantity < r.Lines[i].Quantity && c.Action != Move {\n			i = s.split",
+		"move: order", "1"},
+	{"a safety stock that is promised", "protocol/stock/availability.go",
+		"	return a.Sellable - a.Claims - a.Safety - a",
+		"	return a.Sellable - a.Claims - a",
+		"promised: ", "1"},
+	{"a threshold kept back twice", "protocol/stock/availability.go",
+		"	return a.Sellable - a.Claims - a.Safety - a",
+		"	return a.Sellable - a.Claims - a.Safety - a.Threshold - a",
+		"refused: ", "1"},
+	{"the newest claim that stays", "protocol/stock/order.go",
+		"return a.reservation.Created > b.reservation.Created }",
+		"return a.reservation.Created < b.reservation.Created }",
+		"order of yielding", "1 standard"},
+	{"a conflict settled by the policy before", "protocol/stock/conflict.go",
+		"	c.Index, c.At, c.Policy = s.index, s.now, s.policy.version\n",
+		"	c.Index, c.At, c.Policy = s.index, s.now, max(1, s.policy.version-1)\n",
+		"was settled at", "1 standard"},
+	{"a claim that moves more often than it may", "protocol/stock/rules.go",
+		"		return int(n)\n",
+		"		return max(int(n), maxMoves)\n",
+		"by the policy it may", "1 standard"},
+	{"a claim that is short although it could move", "protocol/stock/yield.go",
+		"r.Channel).Quantity() >= c.Quantity {",
+		"r.Channel).Quantity() >= 2*c.Quantity {",
+		"could have served", "1 standard"},
+	{"stores that hear of no policy but the first", "protocol/stock/policy.go",
+		"	if index == 0 || s.policy.changed > index {",
+		"	if index == 0 {",
+		"lines of", "1"},
+	{"a location that is closed and keeps its claims", "protocol/stock/location.go",
+		"		if closes {\n",
+		"		if closes && facts.Code == \"\" {\n",
+		"but 0 yielded", "1"},
+	{"a location that is paused and promises", "protocol/stock/availability.go",
+		"Promises: l.State == Open}",
+		"Promises: l.State != Closed}",
+		"promised: ", "1"},
+	{"an alias taken for one unit", "protocol/stock/catalogue.go",
+		"			if q, fits := inUnits(line.Quantity, row.factor); fits {",
+		"			if q, fits := inUnits(line.Quantity, 1); fits {",
+		"movements do not sum to zero", "1 standard"},
+	{"a line that was given up and takes effect", "protocol/stock/mapping.go",
+		"		if !e.Open() || e.Code != Parked",
+		"		if e.Code != Parked",
+		"movements do not sum to zero", "1"},
+	{"an exception that is not handed on", "protocol/stock/care.go",
+		"	owned.Owner = c.Owner\n",
+		"	if owned.Owner == \"\" {\n		owned.Owner = c.Owner\n	}\n",
+		"it was handed to ben", "1"},
+	{"a fork of which nobody is told", "protocol/stock/operations.go",
+		"	if op.Was != \"\" && op.ID.Sequence == 1 {",
+		"	if op.Was != \"\" && op.ID.Sequence == 0 {",
+		"of fork, by the book", "1 harsh"},
+	{"a copy's operations that are dropped", "protocol/stock/operations.go",
+		"	s.watchReceipt(l, op)\n	s.applyLines(l, op, result)\n",
+		"	s.watchReceipt(l, op)\n	if op.Was != \"\" {\n		return\n	}\n	s.applyLines(l, op, result)\n",
+		"but 0 yielded", "1 harsh"},
+	{"a fork that forgets the first of what it writes again", "agent/fork.go",
+		"Through: known, After: unknown, Write",
+		"Through: known, After: unknown + 1, Write",
+		"movements do not sum to zero", "1 harsh"},
 }
 
 // TestTheAuditFindsMutants proves the auditor: with a planted bug a rehearsal
@@ -119,12 +184,19 @@ func TestTheAuditFindsMutants(t *testing.T) {
 			}
 			t.Parallel()
 			dir := t.TempDir()
-			for _, program := range []string{"shelfsync", "shelfsync-agent"} {
+			planted := "shelfsync-hub"
+			if strings.HasPrefix(m.file, "agent/") {
+				planted = "shelfsync-agent"
+			}
+			for _, program := range []string{"shelfsync", "shelfsync-hub", "shelfsync-agent"} {
+				if program == planted {
+					continue
+				}
 				if err := os.Link(filepath.Join(good, program), filepath.Join(dir, program)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, "shelfsync-hub"), "./cmd/shelfsync-hub")
+			build(t, root, "-overlay", m.overlay(t, root), "-o", filepath.Join(dir, planted), "./cmd/"+planted)
 			report, code := play(t, dir, m.day)
 			if failures := strings.Join(report.Failures, "\n"); code != 1 || report.Verdict != "fail" || !strings.Contains(failures, m.says) {
 				t.Fatalf("exit %d, verdict %s; want a failure that says %q, got:\n%s", code, report.Verdict, m.says, failures)

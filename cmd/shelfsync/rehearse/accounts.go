@@ -32,7 +32,9 @@ type accounts struct {
 	parked    map[string][]parkedLine // by code
 	counted   map[account]*entry      // the last count that was booked
 	replaced  map[string]bool         // epochs of PCs that others took the place of
+	epochs    map[string][]string     // by location, as they came
 	services  map[string]bool
+	codes     codes // that the hub knows now
 }
 
 // mark is what sellable goods came to by an operation.
@@ -45,6 +47,8 @@ type mark struct {
 // entry is one operation or document as the book has it.
 type entry struct {
 	id, location, epoch string
+	pc                  string
+	was                 string // the id on its slips
 	sequence, index     uint64
 	seen                uint64
 	lines               []Line
@@ -83,7 +87,7 @@ func (l *Line) moves() bool { return legs[l.Kind] != [2]string{} }
 func (a *auditor) newAccounts() *accounts {
 	b := &accounts{auditor: a, sums: map[account]int64{}, trail: map[account][]mark{}, written: map[string][]*entry{}, applied: map[string]bool{},
 		transfers: map[string]*transfer{}, again: map[account]string{}, parked: map[string][]parkedLine{}, counted: map[account]*entry{},
-		replaced: map[string]bool{}, services: map[string]bool{}}
+		replaced: map[string]bool{}, services: map[string]bool{}, epochs: map[string][]string{}, codes: codes{}}
 	for _, s := range a.run.agents {
 		for _, epoch := range s.old {
 			b.replaced[epoch] = true
@@ -104,6 +108,9 @@ func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 			b.closeTransfer(id, "", &b.auditor.report.Transfers.ClosedByHub)
 		}
 		return nil
+	case "resolve":
+		b.gaveUp(record)
+		return nil
 	case "operation", "movements":
 	default:
 		return nil
@@ -111,7 +118,8 @@ func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 	e := b.auditor.entry(record)
 	before := map[account]int64{}
 	for i := range e.lines {
-		level := account{e.location, e.lines[i].Item, "sellable"}
+		line, _ := b.codes.means(e.lines[i])
+		level := account{e.location, line.Item, "sellable"}
 		before[level] = b.sums[level]
 	}
 	for i := range e.lines {
@@ -121,7 +129,10 @@ func (b *accounts) apply(record *api.JournalRecord) (took map[account]bool) {
 		}
 	}
 	b.endTransfers(e)
-	b.applied[e.id] = true
+	b.applied[e.id], b.applied[e.was] = true, true
+	if e.epoch != "" && !slices.Contains(b.epochs[e.location], e.epoch) {
+		b.epochs[e.location] = append(b.epochs[e.location], e.epoch)
+	}
 	b.written[e.location] = append(b.written[e.location], e)
 	took = map[account]bool{}
 	for level, was := range before {
@@ -138,7 +149,9 @@ func (a *auditor) entry(record *api.JournalRecord) *entry {
 	e := &entry{id: cmp.Or(record.Operation, record.Document), location: record.Location, index: indexOf(record.Position), seen: indexOf(record.Seen)}
 	if record.Operation != "" {
 		e.epoch, e.sequence = placeOf(record.Operation)
-		e.answer = a.byOperation[record.Operation]
+		if e.answer, e.was = a.byOperation[record.Operation], e.id; e.answer != nil {
+			e.pc, e.was = e.answer.PC, e.answer.Answered
+		}
 	} else {
 		e.answer = a.byDocument[record.Document]
 	}
@@ -196,9 +209,13 @@ func (b *accounts) line(e *entry, line *Line) (effect string) {
 		return ""
 	case b.services[line.Item]:
 		return "service"
-	case strings.HasPrefix(line.Item, unknownCode):
+	}
+	known, ok := b.codes.means(*line)
+	if !ok {
 		b.parked[line.Item] = append(b.parked[line.Item], parkedLine{e, *line})
 		return "parked"
+	}
+	switch line = &known; {
 	case line.Kind == "count":
 		return b.count(e, line)
 	case line.Kind == "dispatch" && e.undone:
@@ -278,7 +295,7 @@ func (b *accounts) view(e *entry, item string) int64 {
 	}
 	written := b.written[e.location]
 	for i := len(written) - 1; i >= 0 && written[i].index > e.seen; i-- {
-		if written[i].epoch == e.epoch { // else of the hub, or of another PC
+		if written[i].pc == e.pc { // else of the hub, or of another PC
 			sum += b.did(written[i], item)
 		}
 	}
@@ -291,11 +308,12 @@ func (b *accounts) since(e *entry, item string) (sum int64) {
 	if e.answer.After == "" {
 		return 0
 	}
-	epoch, after := placeOf(e.answer.After)
+	after := false
 	for _, w := range b.written[e.location] {
-		if w.epoch == epoch && w.sequence > after {
+		if after && w.pc == e.pc {
 			sum += b.did(w, item)
 		}
+		after = after || w.id == e.answer.After
 	}
 	return sum
 }

@@ -27,9 +27,13 @@ func (r *Run) audit(ctx context.Context) error {
 	if err := a.readJournals(ctx); err != nil {
 		return err
 	}
+	if err := a.renamed(ctx); err != nil {
+		return err
+	}
 	a.index()
+	a.shifts = a.shifted()
 	a.operations()
-	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.claims, a.past} {
+	for _, step := range []func(context.Context) error{a.ledgers, a.conflicts, a.levels, a.onTheWay, a.tasks, a.everyNode, a.rulesAt, a.placesAt, a.cared, a.claims, a.past} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -53,6 +57,11 @@ type auditor struct {
 	settled  []conflict
 	accounts *accounts
 	oversold int64 // thousandths
+	shifts   map[string][]*Answer
+	policies []policy // by version
+	places   map[uint64]*Answer
+	changes  []codeChange
+	opened   uint64 // where the first opening stock was booked
 
 	byOperation map[string]*Answer
 	byDocument  map[string]*Answer
@@ -71,13 +80,39 @@ var goodsKinds = []string{"delivery", "inspection", "dispatch", "arrival", "clos
 // index finds answers by what they are about.
 func (a *auditor) index() {
 	a.byOperation, a.byDocument = map[string]*Answer{}, map[string]*Answer{}
+	seen := map[string]uint64{}
+	for i := range a.journal {
+		record := &a.journal[i]
+		if seen[record.Operation] = indexOf(record.Seen); record.Kind == "movements" && a.opened == 0 {
+			a.opened = indexOf(record.Position)
+		}
+	}
+	a.policies, a.places, a.changes = a.inForce(), a.turned(), a.codeChanges()
 	for i := range a.answers {
 		answer := &a.answers[i]
 		switch {
 		case slices.Contains(operationKinds, answer.Kind):
 			a.byOperation[answer.Operation] = answer
+			a.written(answer, seen[answer.Operation])
 		case answer.Kind == "opening" || answer.Kind == "correction":
 			a.byDocument[answer.Receipt] = answer
+		}
+	}
+}
+
+// written puts into an answer's lines what the store resolved by what it had seen
+// of the hub when it wrote them.
+func (a *auditor) written(answer *Answer, seen uint64) {
+	for i := range answer.Lines {
+		line := &answer.Lines[i]
+		if strings.HasPrefix(line.Item, unknownCode) {
+			*line, _ = a.codesAt(seen).means(*line)
+		}
+		if line.Account == byPolicy {
+			line.Account = returnsTo(a.policyAt(seen), a.run.class(line.Item))
+			if line.Account == "sellable" {
+				a.report.Operators.ReturnsByPolicy++
+			}
 		}
 	}
 }
@@ -213,16 +248,12 @@ func difference(want, have []string) (missing, extra int) {
 	return missing, extra
 }
 
-// ledgers asks every store for its own ledger: what a till was answered for
-// must stand there once.
-func (a *auditor) ledgers(ctx context.Context) error {
-	found, err := a.run.inLedger(ctx)
-	if err != nil {
-		return err
-	}
+// ledgers looks into each PC's own ledger: what a till was answered for must stand
+// there once.
+func (a *auditor) ledgers(context.Context) error {
 	for i := range a.answers {
 		answer := &a.answers[i]
-		if n := found[answer.Operation]; slices.Contains(operationKinds, answer.Kind) && n != 1 && !a.run.isReplaced(answer) {
+		if n := a.run.ledgers[answer.PC].times[answer.Operation]; slices.Contains(operationKinds, answer.Kind) && n != 1 && !a.run.isReplaced(answer) {
 			a.report.fail(fmt.Sprintf("%s of receipt %s stands %d times in the ledger of %s", answer.Operation, answer.Receipt, n, answer.Location))
 		}
 	}

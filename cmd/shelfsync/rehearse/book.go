@@ -23,6 +23,17 @@ type book struct {
 	vague      map[string]bool    // these, and the carts
 	goods      *accounts
 	claims     map[account][]*claimed
+	shifts     map[string][]*Answer // by order: moves that its channel asked for
+	rules      *api.PolicyRules     // in force
+	version    int
+	states     map[string]string      // of locations that are not open
+	channels   map[string]string      // by order
+	priorities map[string]int64       // by order
+	reserved   map[string]int         // by order: where it was accepted
+	refusals   map[string]*Answer     // by order
+	wants      map[string]*Answer     // by order: what was asked for
+	options    map[string][][]string  // by order and line: candidates when it was accepted
+	lateItems  map[string]bool        // of late orders
 	causes     map[string][]*conflict // by operation or document, in the order of the record
 	settled    map[*conflict]settlement
 	lines      int                // born so far
@@ -34,7 +45,8 @@ type claimed struct {
 	order, line string
 	quantity    int64
 	state       string
-	born        int // its place among all lines: a part comes after what was there before
+	born        int      // its place among all lines: a part comes after what was there before
+	left        []string // places that it stood at before
 }
 
 // settlement is what an operation left at a level, in thousandths, and what gave
@@ -48,7 +60,10 @@ func at(location, item string) account { return account{location, item, ""} }
 // newBook opens the book of all orders; call walk then.
 func (a *auditor) newBook() *book {
 	b := &book{auditor: a, promised: map[string][]Claim{}, late: map[string]bool{}, vague: map[string]bool{}, goods: a.accounts, claims: map[account][]*claimed{},
-		causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
+		shifts: a.shifts, causes: map[string][]*conflict{}, settled: map[*conflict]settlement{}, afterwards: map[*conflict]bool{}}
+	b.states, b.channels, b.priorities, b.reserved, b.refusals, b.lateItems = map[string]string{}, map[string]string{}, map[string]int64{}, map[string]int{}, map[string]*Answer{}, map[string]bool{}
+	b.rules, b.version = a.policies[0].rules, 1
+	b.wants, b.options = map[string]*Answer{}, map[string][][]string{}
 	confirmed := map[string]bool{}
 	for i := range a.answers {
 		answer := &a.answers[i]
@@ -56,6 +71,13 @@ func (a *auditor) newBook() *book {
 		case answer.Kind == "reserve" && answer.Status != 409:
 			b.promised[answer.Order] = answer.Claims
 			b.late[answer.Order] = answer.Status == 200
+			b.wants[answer.Order] = answer
+			b.channels[answer.Order], b.priorities[answer.Order] = answer.Channel, answer.Priority
+			for _, want := range answer.Wants {
+				b.lateItems[want.Item] = b.lateItems[want.Item] || answer.Status == 200
+			}
+		case answer.Kind == "reserve":
+			b.refusals[answer.Order] = answer
 		case answer.Kind == "confirm" && answer.State != "not_allowed":
 			confirmed[answer.Order] = true
 		}
@@ -74,21 +96,40 @@ func (a *auditor) newBook() *book {
 
 // walk reads the journal to its end.
 func (b *book) walk(journal []api.JournalRecord) {
+	changes := b.auditor.changes
 	for i := range journal {
 		record := &journal[i]
+		for ; len(changes) > 0 && changes[0].record < i; changes = changes[1:] {
+			b.goods.codes.say(changes[0])
+		}
 		switch record.Kind {
 		case "reserve":
-			if record.Detail == "accepted" {
+			switch record.Detail {
+			case "accepted":
+				b.reserved[record.Reservation] = int(indexOf(record.Position))
 				b.open(record.Reservation)
+			case "short":
+				b.refused(record.Reservation)
+			}
+		case "policy":
+			if record.Detail == "accepted" && b.version < len(b.auditor.policies) {
+				b.rules = b.auditor.policies[b.version].rules
+				b.version++
 			}
 		case "confirm", "release":
 			if record.Detail == "accepted" {
 				b.step(record.Reservation, record.Kind)
 			}
+		case "move":
+			if record.Detail == "accepted" {
+				b.shift(record)
+			}
 		case "operation", "movements":
 			b.operation(record)
-		case "close_transfer":
+		case "close_transfer", "resolve":
 			b.goods.apply(record)
+		case "locations":
+			b.turn(record)
 		case "map":
 			b.maps(record)
 		}
@@ -118,10 +159,17 @@ func (b *book) maps(record *api.JournalRecord) {
 }
 
 func (b *book) open(order string) {
+	if asked := b.wants[order]; asked != nil {
+		for i := range asked.Wants {
+			b.options[order] = append(b.options[order], b.candidates(&asked.Wants[i]))
+		}
+	}
 	for _, c := range b.promised[order] {
 		if c.Location != "" && c.State != "short" {
-			b.lines++
-			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order, c.Line, c.Thousandths, "held", b.lines})
+			if b.lines++; !b.late[order] {
+				b.promises("order "+order, at(c.Location, c.Item), order, c.Thousandths)
+			}
+			b.claims[at(c.Location, c.Item)] = append(b.claims[at(c.Location, c.Item)], &claimed{order: order, line: c.Line, quantity: c.Thousandths, state: "held", born: b.lines})
 		}
 	}
 }
@@ -264,7 +312,12 @@ func (b *book) settle(record *api.JournalRecord, level account, given []*conflic
 			}
 		}
 	}
-	lacking := func(claims int64) int64 { return min(claims-staged, max(0, claims-s.sellable)) }
+	lacking := func(claims int64) int64 {
+		if b.states[level.location] == "closed" {
+			return claims - staged
+		}
+		return min(claims-staged, max(0, claims-s.sellable))
+	}
 	s.claims, s.least, s.most = all, lacking(sure), lacking(all)
 	var here []*conflict
 	for _, c := range given {
@@ -277,15 +330,19 @@ func (b *book) settle(record *api.JournalRecord, level account, given []*conflic
 		b.auditor.report.fail(fmt.Sprintf("conflict: %s left %d thousandths of %s at %s with %d claimed: %d to %d lacked, but %d yielded", record.Operation+record.Document,
 			s.sellable, level.item, level.location, s.claims, s.least, s.most, s.yielded))
 	}
+	var gave []claimed
 	for _, c := range here {
 		b.settled[c] = s
-		b.yield(level, c)
+		if y := b.yield(level, c); y != nil {
+			gave = append(gave, *y)
+		}
 	}
+	b.inOrder(level, gave, record.Operation+record.Document)
 }
 
 // yield takes what a record says from the claim that it names, or from the one
 // that its part was cut from.
-func (b *book) yield(level account, c *conflict) {
+func (b *book) yield(level account, c *conflict) (gave *claimed) {
 	q := int64(c.Quantity.Stock())
 	var from *claimed
 	for _, claim := range b.claims[level] {
@@ -295,16 +352,16 @@ func (b *book) yield(level account, c *conflict) {
 		}
 	}
 	if from == nil && b.late[c.Reservation] {
-		return // it had yielded before the channel got its answer
+		return nil // it had yielded before the channel got its answer
 	}
 	if from == nil {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: order %s has no open claim for line %s of %d thousandths of %s at %s", c.ID, c.Reservation, c.Line, q, c.Item, c.Location))
-		return
+		return nil
 	}
 	if from.state != c.State && !b.vague[c.Reservation] {
 		b.auditor.report.fail(fmt.Sprintf("conflict %s: line %s of order %s was %s, not %s", c.ID, c.Line, c.Reservation, from.state, c.State))
 	}
-	part := *from
+	part, before := *from, *from
 	if part.state == "staged" { // not found: it is not set aside any more
 		part.state = "confirmed"
 	}
@@ -314,7 +371,9 @@ func (b *book) yield(level account, c *conflict) {
 	}
 	b.take(level, from, q)
 	if c.Remedy == "move" {
-		to := at(c.To, c.Item)
-		b.claims[to] = append(b.claims[to], &part)
+		b.relocates(c, &part)
+	} else {
+		b.stranded(c, &part)
 	}
+	return &before
 }

@@ -132,7 +132,8 @@ func (r *Run) asks(ctx context.Context, w *web, request api.ReservationRequest) 
 	if err != nil {
 		return nil, err
 	}
-	answer := Answer{Kind: "reserve", Location: w.basket.Location, Order: w.id, Status: reply.status, At: time.Now(), Took: ms(reply.took)}
+	answer := Answer{Kind: "reserve", Location: w.basket.Location, Order: w.id, Status: reply.status, At: time.Now(), Took: ms(reply.took),
+		Channel: request.Channel, Priority: request.Priority, Wants: request.Lines}
 	if reply.status == http.StatusConflict {
 		answer.State = "short"
 		r.record.Note(answer)
@@ -248,7 +249,7 @@ func (r *Run) collect(ctx context.Context, w *web) error {
 				return err
 			}
 			for _, line := range lines {
-				if handed {
+				if slices.Contains(handed, line) {
 					visited[line] = place
 				}
 			}
@@ -261,24 +262,31 @@ func (r *Run) collect(ctx context.Context, w *web) error {
 	}
 }
 
-// visit hands over what a store's agent lists of an order as ready; false: it
-// lists nothing now, as it has not heard of it or knows that it yielded.
-func (r *Run) visit(ctx context.Context, w *web, place string) (handed bool, err error) {
+// visit hands over what a store's agent lists of an order as ready, and names those
+// lines; none: it lists nothing now, as it has not heard of it or knows that it
+// yielded. What it has not heard of yet is there for another visit.
+func (r *Run) visit(ctx context.Context, w *web, place string) (handed []string, err error) {
 	agent := r.agents[place].agent
 	var listed struct {
 		Data []api.StoreReservation `json:"data"`
 	}
 	if _, err := r.client.get(ctx, agent.one("/v1/reservations/"+w.id), &listed); err != nil {
-		return false, nil // its program is being started again
+		return nil, nil // its program is being started again
 	}
 	ready := slices.ContainsFunc(listed.Data, func(line api.StoreReservation) bool { return line.State == "confirmed" || line.State == "staged" })
 	if !ready {
-		return false, nil
+		return nil, nil
 	}
 	w.visits++
+	done := false
 	for _, step := range []string{"stage", "pick"} {
-		if handed, err = r.counter(ctx, w, place, step); err != nil {
-			return false, err
+		if done, err = r.counter(ctx, w, place, step); err != nil {
+			return nil, err
+		}
+	}
+	for _, line := range listed.Data {
+		if done && slices.Contains(openStates, line.State) {
+			handed = append(handed, line.Line)
 		}
 	}
 	return handed, nil

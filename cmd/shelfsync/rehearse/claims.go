@@ -155,9 +155,24 @@ func (a *auditor) claim(id string, o *order, record *api.Reservation, reserved m
 // there, and nothing else is on record for it.
 func (a *auditor) excused(id string, line *api.ReservationLine, promise Claim) {
 	shorts, at, apart := 0, promise.Location, false
+	shifts := a.shifts[id]
+	shifted := func(before string) {
+		for ; len(shifts) > 0 && (before == "" || indexOf(shifts[0].Position) < indexOf(before)); shifts = shifts[1:] {
+			then := order{promised: map[string]Claim{}}
+			for _, claim := range shifts[0].Claims {
+				then.promised[claim.Line] = claim
+			}
+			if claim, ok := then.of(line.Line); ok {
+				at, apart = claim.Location, apart || claim.Line == line.Line
+			}
+		}
+	}
 	for i := range a.settled {
 		c := &a.settled[i]
 		own := c.Line == line.Line
+		if c.Reservation == id {
+			shifted(c.Position)
+		}
 		if c.Reservation != id || !own && (apart || !ofLine(line.Line, c.Line)) {
 			continue // a part goes its own way from its first record on
 		}
@@ -169,6 +184,7 @@ func (a *auditor) excused(id string, line *api.ReservationLine, promise Claim) {
 			shorts++
 		}
 	}
+	shifted("")
 	switch {
 	case line.State == "short" && shorts != 1:
 		a.report.fail(fmt.Sprintf("lost: line %s of order %s went short with %d conflicts on record", line.Line, id, shorts))

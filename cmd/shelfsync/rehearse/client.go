@@ -37,6 +37,7 @@ type reply struct {
 	status int
 	body   []byte
 	took   time.Duration
+	pc     string // of a store: the PC that answered
 }
 
 // post sends a body until somebody answers it; 5xx and 429 are repeated with

@@ -55,6 +55,12 @@ func (a *auditor) conflicts(ctx context.Context) (err error) {
 		return err
 	}
 	v := &a.report.Reservations
+	for i := range a.settled {
+		c := &a.settled[i]
+		if least, most := a.versionsAt(indexOf(c.Position)); c.PolicyVersion < least || c.PolicyVersion > most {
+			a.report.fail(fmt.Sprintf("conflict %s was settled at %s by version %d of the policy, by the journal %d was in force", c.ID, c.Position, c.PolicyVersion, most))
+		}
+	}
 	a.accounts = a.newAccounts()
 	book := a.newBook()
 	book.walk(a.journal)
@@ -82,13 +88,21 @@ func (a *auditor) explain(c *conflict, book *book) {
 	cause := c.Cause.Operation + c.Cause.Document
 	e := Explained{Position: c.Position, Location: c.Location, Item: c.Item, Winner: cause, Loser: c.Reservation + " line " + c.Line,
 		Claimed: c.State, Quantity: amount(int64(c.Quantity.Stock())), Remedy: c.Remedy, To: c.To, Promised: c.PromisedAt, StoreSeen: c.StoreHadSeen}
-	at := slices.IndexFunc(a.journal, func(record api.JournalRecord) bool { return record.Operation+record.Document == cause && cause != "" })
+	at := slices.IndexFunc(a.journal, func(record api.JournalRecord) bool {
+		if c.Cause.Kind == "closed" {
+			return record.Kind == "locations" && record.Position == c.Position
+		}
+		return record.Operation+record.Document == cause && cause != ""
+	})
 	if at < 0 || a.journal[at].Position != c.Position && !book.afterwards[c] {
 		a.report.fail(fmt.Sprintf("conflict %s names %q, which the journal does not have at %s", c.ID, cause, c.Position))
 		return
 	}
 	e.Receipt = a.journal[at].Receipt
 	said := a.journal[at].Location
+	if c.Cause.Kind == "closed" {
+		said = c.Location + " was closed"
+	}
 	if i := slices.IndexFunc(a.answers, func(answer Answer) bool { return answer.Operation == c.Cause.Operation && answer.Operation != "" }); i >= 0 {
 		answer := &a.answers[i]
 		if e.WhileCut = answer.Cut; e.WhileCut {

@@ -49,7 +49,7 @@ func (r *Run) counts(ctx context.Context, location string, c counting) (again bo
 		return false, fmt.Errorf("answer to count %s is no count: %s", c.key, reply.body)
 	}
 	line := &answered.Lines[0]
-	answer := Answer{Kind: "count", Location: location, Operation: answered.Operation, After: c.after, Status: reply.status, At: time.Now(), Took: ms(reply.took), Cut: at.isCut()}
+	answer := Answer{Kind: "count", Location: location, Operation: answered.Operation, After: c.after, Status: reply.status, At: time.Now(), Took: ms(reply.took), Cut: at.isCut(), PC: reply.pc}
 	if line.Recount != "" {
 		answer.Kind, answer.Again = "count_again", 1
 	} else {

@@ -45,6 +45,8 @@ type desk struct {
 	run   *Run
 	item  string
 	after float64 // share of the day that comes first: then the store is cut off
+
+	candidates []string
 }
 
 // desk plans what happens at the counters.
@@ -66,19 +68,19 @@ func (p *errandPlan) visit(at float64, v visit, stores []string, after float64) 
 	if v.aged {
 		p.run.plan.aged = append(p.run.plan.aged, key)
 	}
-	candidates := stores[:1]
+	d.candidates = stores[:1]
 	if v.further && len(stores) > 1 {
-		candidates = stores
+		d.candidates = stores
 		p.run.opening[stores[1]][item] += v.units * 1000
 	}
-	p.add(at, func(ctx context.Context) error { return d.order(ctx, candidates) })
+	p.add(at, d.order)
 }
 
 // order reserves, confirms and waits until the store knows; then comes what the
 // visit is about. It ends early where the goods are gone.
-func (d *desk) order(ctx context.Context, candidates []string) error {
+func (d *desk) order(ctx context.Context) error {
 	request := api.ReservationRequest{ID: d.id, Channel: "web", Order: d.basket.Receipt, Mode: d.mode, TTLSeconds: 600, Priority: 9,
-		Lines: []api.ReservationWant{{Item: d.item, Quantity: quantity(d.units * 1000), Candidates: candidates}}}
+		Lines: []api.ReservationWant{{Item: d.item, Quantity: quantity(d.units * 1000), Candidates: d.candidates}}}
 	if d.aged {
 		request.CollectSeconds = 1
 	}

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,10 +47,16 @@ func (r *Run) planErrands() {
 			p.avoid[at(b.Location, line.Item)] = true
 		}
 	}
+	r.classes = map[string]string{}
 	p.trips()
 	p.counts()
 	p.backroom()
 	p.desk()
+	p.moves()
+	p.policies()
+	p.closings()
+	p.novelties()
+	p.cares()
 	p.parking()
 	r.errands = p.errands
 }
@@ -97,6 +104,9 @@ func (p *errandPlan) item(location string, units int64) string {
 	}
 	return code
 }
+
+// class is the class of an item.
+func (r *Run) class(item string) string { return cmp.Or(r.classes[item], "default") }
 
 // pause waits for a share of the day; it does not mind the end of the day.
 func (r *Run) pause(ctx context.Context, share float64) error {
@@ -207,7 +217,7 @@ func (r *Run) corrects(ctx context.Context, location, document string, line Line
 // What a fault may prevent is not asked for: an order that yields is not
 // collected.
 func (p *plan) unseen(report *Report) string {
-	t, c, b := &report.Transfers, &report.Counts, &report.Backroom
+	t, c, b, o := &report.Transfers, &report.Counts, &report.Backroom, &report.Operators
 	for _, row := range []struct {
 		name string
 		seen int
@@ -218,6 +228,12 @@ func (p *plan) unseen(report *Report) string {
 		{"transfers under way in the evening", t.Open, p.trips}, {"goods ahead of their papers", t.AheadOfPapers, p.early},
 		{"counts", c.Booked, true}, {"recounts that a store asked for", c.AgainAtStore, true}, {"recounts that the hub asked for", c.Again, len(p.cuts) > 0},
 		{"parked lines that were mapped", b.Mapped, true}, {"inspections", b.Inspected, true}, {"slips undone", b.Undone, true}, {"claims set aside", b.SetAside, true}, {"tasks to put goods back", b.PutBack, true},
+		{"claims moved by their channel", o.ClaimsMoved, p.moves}, {"moves that were refused", o.MovesRefused, p.moves},
+		{"changes of the policy", o.Policies, true}, {"orders that the policy made short", o.ShortByPolicy, true}, {"returns to the shelf by policy", o.ReturnsByPolicy, p.shelf},
+		{"locations paused", o.Paused, true}, {"locations closed", o.Closed, true}, {"claims that a closed location let go", o.LetGo, true}, {"items loaded late", o.Loaded - o.Aliases, true},
+		{"aliases", o.Aliases, true}, {"exceptions handed on", o.Owned, true}, {"exceptions closed by hand", o.Resolved, true},
+		{"forks", report.Faults.Forks, p.copied != copied{}},
+		{"claims whose turn was compared", o.Compared, len(p.cuts) > 0},
 	} {
 		if row.of && row.seen == 0 {
 			return "no " + row.name

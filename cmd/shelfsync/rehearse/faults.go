@@ -21,8 +21,11 @@ type plan struct {
 	contested map[string]bool // reservation ids of the contests' orders
 	planned   [kinds]int
 	observed  [kinds]atomic.Int64
-	aged      []string             // orders that nobody collects in time
-	trips     bool                 // transfers are made
+	aged      []string // orders that nobody collects in time
+	trips     bool     // transfers are made
+	copied    copied
+	moves     bool                 // channels move claims
+	shelf     bool                 // a policy lets goods come back to the shelf
 	early     bool                 // some while their origin is cut off
 	required  func(*Report) string // why a run was vacuous, or nothing
 }
@@ -51,6 +54,9 @@ const (
 	nodeHung
 	agentMoved
 	pcReplaced
+	pcImaged
+	pcRestored
+	pcCloned
 	restarted // in peace, as for a new version
 	kinds
 )
@@ -67,6 +73,9 @@ var faultRows = [kinds]struct {
 	nodeHung:     {"hanging disks", (*Run).hang},
 	agentMoved:   {"agents sent to another node", (*Run).moveAgent},
 	pcReplaced:   {"replaced PCs whose disk was brought", (*Run).replacePC},
+	pcImaged:     {"copies of a disk", (*Run).keepImage},
+	pcRestored:   {"PCs restored from an older copy", (*Run).restorePC},
+	pcCloned:     {"PCs that ran beside their copy", (*Run).clonePC},
 	restarted:    {"restarts of a node", (*Run).restartNode},
 }
 
@@ -109,6 +118,7 @@ func planFor(r *Run) (*plan, error) {
 		r.cutStores(p, random, stores, 0.4)
 		p.add(agentKill, 0.1, 0.25, 0.35, 0.5, 0.65, 0.75, 0.9)
 		p.add(pcReplaced, 0.52)
+		p.drawCopies()
 		if cluster {
 			p.duration = 24 * time.Second
 			p.add(leaderKill, 0.15, 0.4, 0.7)
@@ -129,7 +139,11 @@ func planFor(r *Run) (*plan, error) {
 // vacuous says which fault that was planned did not happen.
 func (p *plan) vacuous(report *Report, cluster bool) string {
 	f := &report.Faults
-	if f.StoresCut < len(p.cuts) {
+	must := len(p.cuts)
+	if p.copied.cloned != "" { // a PC that takes turns with its copy may not even dial while it is cut off
+		must--
+	}
+	if f.StoresCut < must {
 		return fmt.Sprintf("%d of %d stores felt their cut", f.StoresCut, len(p.cuts))
 	}
 	for kind, row := range faultRows {
@@ -282,6 +296,7 @@ func (r *Run) tally() {
 	seen := func(kind kind) int { return int(r.plan.observed[kind].Load()) }
 	f.LeaderKills, f.AgentKills, f.NodesWiped, f.HungDisks, f.AgentsMoved = seen(leaderKill), seen(agentKill), seen(nodeWiped), seen(nodeHung), seen(agentMoved)
 	f.PCsReplaced = seen(pcReplaced)
+	f.PCsRestored, f.PCsCloned = seen(pcRestored), seen(pcCloned)
 	f.HubKills = f.LeaderKills + f.NodesWiped + seen(followerKill)
 	if n := r.noise; n != nil {
 		f.BadFrames, f.FramesDuplicated = int(n.bad.Load()), int(n.duplicated.Load())
@@ -296,6 +311,7 @@ type store struct {
 	off   atomic.Bool
 	shut  sync.RWMutex // for writing while its PC is changed
 	old   []string     // epochs of PCs that it had before
+	pc    string       // the one that it has
 	felt  atomic.Bool  // a cut ended a connection, or met a dial
 	met   int64        // before the cut
 }

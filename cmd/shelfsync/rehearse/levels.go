@@ -150,13 +150,17 @@ func (a *auditor) tasks(ctx context.Context) error {
 // exceptions are what waits for a person in the evening: of a kind that the goods
 // tell, just what they tell.
 func (a *auditor) exceptions(ctx context.Context) error {
-	want := map[string]int{"negative_stock": a.report.NegativeLevels, "duplicate_arrival": a.report.Transfers.Duplicates, "parked": 0, "quarantined": 0, "fork": 0}
+	want := map[string]int{"negative_stock": a.report.NegativeLevels, "duplicate_arrival": a.report.Transfers.Duplicates, "parked": 0, "quarantined": 0, "fork": a.forks()}
+	a.report.Faults.Forks = want["fork"]
 	for _, n := range a.run.nodes {
 		have := map[string]int{}
 		if err := pages(ctx, a.run.client, n.one("/v1/exceptions"), url.Values{}, func(e api.Exception) { have[e.Kind]++ }); err != nil {
 			return err
 		}
 		for kind, count := range want {
+			if count -= a.resolved(kind); kind == "parked" {
+				count = 0
+			}
 			if have[kind] != count {
 				a.report.fail(fmt.Sprintf("exceptions: %s has %d open of %s, by the book there are %d", n.Name, have[kind], kind, count))
 			}

@@ -10,8 +10,8 @@ import (
 )
 
 // everyNode asks each node for all that it says and compares it with the others:
-// state hashes at one index, levels, reservations, conflicts and the journal, of
-// which a node that joined later may only have the end.
+// state hashes at one index, levels, reservations, conflicts, the catalogue,
+// exceptions and the journal, of which a node that joined later may only have the end.
 func (a *auditor) everyNode(ctx context.Context) error {
 	equal, problem := a.run.settledHashes(ctx)
 	if a.report.Convergence.HubHashesEqual = equal; !equal {
@@ -63,6 +63,14 @@ func (r *Run) told(ctx context.Context, n *node) (map[string][]string, error) {
 		return nil, err
 	}
 	err = pages(ctx, r.client, n.one("/v1/transfers"), url.Values{}, func(t api.Transfer) { add("transfers", t) })
+	if err != nil {
+		return nil, err
+	}
+	err = pages(ctx, r.client, n.one("/v1/items"), url.Values{}, func(item api.Item) { add("items", item) })
+	if err != nil {
+		return nil, err
+	}
+	err = pages(ctx, r.client, n.one("/v1/exceptions"), url.Values{"state": {"all"}}, func(e api.Exception) { add("exceptions", e) })
 	if err != nil {
 		return nil, err
 	}

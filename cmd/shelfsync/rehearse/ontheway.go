@@ -61,7 +61,7 @@ func (b *accounts) stand(e *entry, t *transfer, line wayLine) {
 // then at the destination.
 func (b *accounts) dispatch(e *entry, line *Line) string {
 	r := &b.auditor.report.Transfers
-	t := b.openTransfer(e.id)
+	t := b.openTransfer(e.was)
 	if !t.dispatched {
 		r.Sent++
 	}
@@ -149,7 +149,7 @@ func (b *accounts) endTransfers(e *entry) {
 		case e.lines[i].Kind == "dispatch" && e.undone:
 			id = e.answer.Reverses
 		case e.lines[i].Kind == "dispatch":
-			id = e.id
+			id = e.was
 		case e.lines[i].Kind != "arrive":
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,12 @@ func (c *carton) play(ctx context.Context) error {
 			return err
 		}
 	}
+	return c.maps(ctx)
+}
+
+// maps says what the code means.
+func (c *carton) maps(ctx context.Context) error {
+	r := c.run
 	reply, err := r.client.post(ctx, r.hub(1, "/v1/exceptions/"+c.exception+"/map"), "", api.Mapping{Item: c.item, Factor: cartonUnits, By: "rehearsal"})
 	if err == nil && reply.status != http.StatusOK && reply.status != http.StatusConflict { // an attempt that nobody heard of took effect
 		err = fmt.Errorf("%w: %s could not be mapped: %d %s", errOdd, c.code, reply.status, reply.body)
@@ -137,7 +144,15 @@ func (b *accounts) standing(e *entry, item, name string) string {
 		return name
 	}
 	was, is := b.replaced[e.epoch], b.replaced[last.epoch]
-	if e.epoch == last.epoch && e.sequence < last.sequence || e.epoch != last.epoch && was && !is {
+	at := func(epoch string) int { return slices.Index(b.epochs[e.location], epoch) }
+	before := e.sequence < last.sequence
+	switch {
+	case was != is:
+		before = was
+	case e.epoch != last.epoch:
+		before = at(e.epoch) >= 0 && at(e.epoch) < at(last.epoch) // else it begins now
+	}
+	if before {
 		return "variance"
 	}
 	return name

@@ -62,9 +62,13 @@ type Run struct {
 	beside     func(do func(context.Context) error) // while the day is played
 	played     atomic.Int64
 	errands    []errand
-	held       []net.PacketConn // the ports of the programs
-	tries      atomic.Int64     // of clerks at their tasks
-	problems   sync.Mutex       // guards report.Failures while the day is played
+	ledgers    map[string]papers // of PCs, as far as they were read
+	kept       string            // the image of a disk
+	classes    map[string]string // of items, where it is not the default
+	office     sync.Mutex        // held by one decision of central IT at a time
+	held       []net.PacketConn  // the ports of the programs
+	tries      atomic.Int64      // of clerks at their tasks
+	problems   sync.Mutex        // guards report.Failures and ledgers while the day is played
 	total      int
 	began      time.Time
 	kills      []time.Time // of leaders
@@ -81,7 +85,7 @@ func Rehearse(ctx context.Context, options Options) (*Report, error) {
 type planner func(r *Run) (*plan, error)
 
 func rehearse(ctx context.Context, options Options, planned planner) (*Report, error) {
-	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
+	r := &Run{options: options, planned: planned, client: newClient(256), agents: map[string]*store{}, ledgers: map[string]papers{}, faultsOver: make(chan struct{}), screen: newScreen(options.Out, options.Terminal), began: time.Now()}
 	r.report.Verdict, r.report.Failures, r.report.Conflicts = "pass", []string{}, []Explained{}
 	defer r.stop()
 	for _, step := range []struct {
@@ -198,7 +202,7 @@ func (r *Run) start(ctx context.Context) (err error) {
 // startStore runs an agent, with a wire to each node of the hub. Stores begin at
 // different ones.
 func (r *Run) startStore(location, program string) (err error) {
-	s, number := &store{}, len(r.agents)
+	s, number := &store{pc: location}, len(r.agents)
 	addresses := make([]string, len(r.nodes))
 	for i := range r.nodes {
 		wire, err := newProxy(r.nodes[(i+number)%len(r.nodes)].Address, r.noise)
@@ -236,7 +240,7 @@ func (r *Run) load(ctx context.Context) error {
 	encodeItem := func(item api.Item) { _ = catalogue.Encode(item) } // into memory
 	no := false
 	for _, code := range r.day.Items {
-		item := api.Item{Code: code, Unit: "piece"}
+		item := api.Item{Code: code, Unit: "piece", Class: r.class(code)}
 		if r.day.Weighed[code] {
 			item.Unit, item.Decimals = "kg", 3
 		}
@@ -253,8 +257,9 @@ func (r *Run) load(ctx context.Context) error {
 			r.opening[hotLocation][code] = hotOpening * 1000
 		}
 	}
+	_ = encode.Encode(api.Location{Code: nowhere, Name: "Nothing is ever here"})
 	for _, code := range r.day.Locations {
-		_ = encode.Encode(api.Location{Code: code, Name: "Store " + code})
+		_ = encode.Encode(api.Location{Code: code, Name: nameOf(code)})
 	}
 	if err := r.client.put(ctx, r.hub(0, "/v1/items"), items.Bytes()); err != nil {
 		return err

@@ -3,7 +3,6 @@ package rehearse
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -22,12 +21,7 @@ import (
 // to the new PC what the old one recorded without an answer would be right to do
 // so, and the receipt would be there twice.
 func (r *Run) replacePC(ctx context.Context, drawn int) (observed bool, err error) {
-	location := r.day.Locations[drawn%len(r.day.Locations)]
-	for i := range r.day.Locations {
-		if r.cutSoon(location) {
-			location = r.day.Locations[(drawn+i)%len(r.day.Locations)]
-		}
-	}
+	location := r.replaceable(drawn)
 	s := r.agents[location]
 	s.cut()
 	key, item := fmt.Sprintf("replaced-%d", r.tries.Add(1)), r.day.Items[drawn%len(r.day.Items)]
@@ -50,6 +44,23 @@ func (r *Run) replacePC(ctx context.Context, drawn int) (observed bool, err erro
 		return false, err
 	}
 	return r.imports(ctx, location, old)
+}
+
+// replaceable draws a store whose PC may be replaced: none of which there are
+// copies, for a PC that is lost cannot say what of its own stands under another id;
+// one that is not cut off soon, if there is any.
+func (r *Run) replaceable(drawn int) (location string) {
+	for i := range r.day.Locations {
+		next := r.day.Locations[(drawn+i)%len(r.day.Locations)]
+		switch {
+		case r.plan.isCopied(next):
+		case !r.cutSoon(next):
+			return next
+		case location == "":
+			location = next
+		}
+	}
+	return location
 }
 
 // offlineFor is the share of the day that the store goes on without the network
@@ -81,6 +92,7 @@ func (r *Run) changePC(ctx context.Context, location string, s *store) (old stri
 		return "", nil
 	}
 	s.old = append(s.old, epoch)
+	s.pc = fmt.Sprintf("%s-new-%d", location, len(s.old))
 	at := 1 + slices.Index(s.agent.args, "--data")
 	old = s.agent.args[at]
 	s.agent.args = append(slices.Clone(s.agent.args), "--replace")
@@ -126,17 +138,7 @@ func (r *Run) atStore(ctx context.Context, location string, d deed) (reply, erro
 	s := r.agents[location]
 	s.shut.RLock()
 	defer s.shut.RUnlock()
-	return r.client.post(ctx, s.agent.one(d.path), d.key, d.body)
-}
-
-// inLedger asks every store for its own ledger.
-func (r *Run) inLedger(ctx context.Context) (found map[string]int, err error) {
-	found = map[string]int{}
-	for _, s := range r.agents {
-		err := pages(ctx, r.client, s.agent.one("/v1/operations"), url.Values{}, func(op api.OperationRecord) { found[op.ID]++ })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	answered, err := r.client.post(ctx, s.agent.one(d.path), d.key, d.body)
+	answered.pc = s.pc
+	return answered, err
 }

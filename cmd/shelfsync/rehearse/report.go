@@ -34,6 +34,12 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	               after a count of what they moved, and so moved no sellable goods;
 //	               tasks that stores
 //	               have not done at the end
+//	operators      what people decide while the day goes on: claims that a channel
+//	               moved by its own will, or could not; policies set, orders that
+//	               only the policy made short, lines that came back to the shelf as
+//	               the policy said; claims whose turn to give way was compared;
+//	               locations paused and closed, claims let go by that; catalogue rows
+//	               loaded late, with aliases; exceptions handed on, and closed by hand
 //	stores_cut     stores whose cut ended a connection or met a dial
 //	hub_kills      nodes that SIGKILL ended; leader_kills: of those, the ones that
 //	               led and that another node followed
@@ -42,6 +48,9 @@ import "github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse/linear"
 //	agents_moved   stores that went to another node when the wire to theirs was cut
 //	pcs_replaced   stores whose PC was lost with unsent operations and replaced;
 //	               operations_imported came to the hub from its disk later
+//	pcs_restored   stores that went on with an older copy of their disk; pcs_cloned:
+//	               that had a copy of their PC beside it; written_again: operations
+//	               that a fork made one of them write anew; forks: how many there were
 //	bad_frames     garbled frames over which their reader ended the connection
 //	hub_hashes_equal  all nodes were seen at one index, with one state hash, and
 //	               their hashes differed at no index
@@ -104,6 +113,23 @@ type Report struct {
 		TooLate       int `json:"too_late"`
 		TasksOpen     int `json:"tasks_open"`
 	} `json:"backroom"`
+	Operators struct {
+		ClaimsMoved  int `json:"claims_moved"`
+		MovesRefused int `json:"moves_refused"`
+
+		Policies        int `json:"policies"`
+		ShortByPolicy   int `json:"short_by_policy"`
+		ReturnsByPolicy int `json:"returns_by_policy"`
+		Compared        int `json:"compared"`
+
+		Paused   int `json:"paused"`
+		Closed   int `json:"closed"`
+		LetGo    int `json:"let_go"`
+		Loaded   int `json:"loaded"`
+		Aliases  int `json:"aliases"`
+		Owned    int `json:"owned"`
+		Resolved int `json:"resolved"`
+	} `json:"operators"`
 	OversoldUnits  float64 `json:"oversold_units"`
 	NegativeLevels int     `json:"negative_levels"`
 	Faults         struct {
@@ -116,6 +142,10 @@ type Report struct {
 		HungDisks          int `json:"hung_disks"`
 		PCsReplaced        int `json:"pcs_replaced"`
 		OperationsImported int `json:"operations_imported"`
+		PCsRestored        int `json:"pcs_restored"`
+		PCsCloned          int `json:"pcs_cloned"`
+		WrittenAgain       int `json:"written_again"`
+		Forks              int `json:"forks"`
 		AgentsMoved        int `json:"agents_moved"`
 		FramesDuplicated   int `json:"frames_duplicated"`
 		FramesDelayed      int `json:"frames_delayed"`

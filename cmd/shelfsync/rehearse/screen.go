@@ -65,11 +65,19 @@ func (r *Report) Table(out io.Writer) {
 		c.Booked, c.Exact, c.FoundUnits, c.MissedUnits, c.AgainAtStore, c.Again)
 	fmt.Fprintf(out, "  backroom      %d lines inspected, %d slips undone, %d claims set aside, %d too late, %d not found, %d put back; %d parked lines mapped; %d lines closed by a count\n",
 		b.Inspected, b.Undone, b.SetAside, b.TooLate, b.NotFound, b.PutBack, b.Mapped, b.ClosedByCount)
+	o := &r.Operators
+	fmt.Fprintf(out, "  policies      %d set: %d orders short by them, %d lines back to the shelf, %d claims compared in the order of yielding\n",
+		o.Policies, o.ShortByPolicy, o.ReturnsByPolicy, o.Compared)
+	fmt.Fprintf(out, "  operators     claims: %d moved by the channel, %d could not be; stores: %d paused, %d closed, %d claims let go; items: %d loaded late, %d with aliases; exceptions: %d handed on, %d closed\n",
+		o.ClaimsMoved, o.MovesRefused, o.Paused, o.Closed, o.LetGo, o.Loaded, o.Aliases, o.Owned, o.Resolved)
 	fmt.Fprintf(out, "  at the end    %g units oversold, %d levels below zero\n", r.OversoldUnits, r.NegativeLevels)
 	f := r.Faults
 	fmt.Fprintf(out, "  faults        %d stores cut off, kills: %d hub (%d leader), %d agents\n", f.StoresCut, f.HubKills, f.LeaderKills, f.AgentKills)
 	if f.PCsReplaced > 0 {
 		fmt.Fprintf(out, "                %d PCs replaced, %d operations brought from the old disks\n", f.PCsReplaced, f.OperationsImported)
+	}
+	if f.PCsRestored+f.PCsCloned > 0 {
+		fmt.Fprintf(out, "                %d PCs restored from an older copy, %d ran beside their copy: %d forks, %d operations written again\n", f.PCsRestored, f.PCsCloned, f.Forks, f.WrittenAgain)
 	}
 	if f.BadFrames+f.NodesWiped+f.HungDisks+f.AgentsMoved > 0 {
 		fmt.Fprintf(out, "                %d nodes wiped, %d hanging disks, %d agents moved; frames: %d bad, %d twice, %d late, %d out of order\n",

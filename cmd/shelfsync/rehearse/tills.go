@@ -158,7 +158,7 @@ func (r *Run) noteOperation(answer Answer, reply reply, at *store) error {
 		return fmt.Errorf("answer to %s %s: %w", answer.Kind, answer.Receipt, err)
 	}
 	answer.Operation, answer.Status, answer.At, answer.Took = recorded.Operation, reply.status, time.Now(), ms(reply.took)
-	answer.Cut = at.isCut()
+	answer.Cut, answer.PC = at.isCut(), reply.pc
 	r.record.Note(answer)
 	return nil
 }
@@ -166,7 +166,10 @@ func (r *Run) noteOperation(answer Answer, reply reply, at *store) error {
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // chosen is the account that a till means where its call says none.
-var chosen = map[string]string{"return": "return_pending", "adjust": "sellable"}
+var chosen = map[string]string{"return": byPolicy, "adjust": "sellable"}
+
+// byPolicy stands for the account that the policy says, as the store knew it.
+const byPolicy = "policy"
 
 // call says what a till sends for a basket, and what the journal should say of it.
 func call(b *day.Basket) (path string, body any, answer Answer) {

@@ -72,13 +72,17 @@ func (p *errandPlan) trips() {
 	}
 	p.run.plan.trips = true
 	for i := range tripRows {
-		stores := p.stores(3)
+		stores := p.stores(1, p.run.plan.copied.cloned, p.run.plan.copied.restored)
+		stores = append(stores, p.stores(2, stores[0])...)
 		if len(stores) < 3 {
 			stores = append(stores, stores[1])
 		}
 		p.trip(p.share(0.05, 0.7), &tripRows[i], stores)
 	}
 	for _, c := range p.run.plan.cuts {
+		if p.run.plan.isCopied(c.location) {
+			continue
+		}
 		for i := range earlyRows {
 			at := c.from + p.share(0.03, 0.08)
 			stores := append([]string{c.location}, p.online(at, 2, c.location)...)
