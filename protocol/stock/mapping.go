@@ -117,6 +117,7 @@ func (s *State) admit(c *Admit) Result {
 		return Result{Code: NotAllowed, Text: fault}
 	}
 	result := Result{Code: Accepted}
+	s.watchReceipt(l, &op)
 	s.applyLines(l, &op, &result)
 	s.endException(c.Exception, Care{Action: WasAdmitted, By: c.By})
 	s.outcome(l, &op, Outcome{Code: Admitted}, &result)
