@@ -47,7 +47,7 @@ func (l *SQLite) Backup() (*Copying, error) {
 // Step copies the next slice; done says that the copy is whole and on the disk.
 func (c *Copying) Step() (done bool, err error) {
 	if done, err = c.backup.Step(protocol.CopyPages); err == nil && done {
-		err = errors.Join(c.backup.Finish(), c.target.Close(), syncPath(c.path))
+		err = errors.Join(c.backup.Finish(), c.target.Close(), disk.sync(c.path), disk.sync(filepath.Dir(c.path)))
 		c.backup, c.target = nil, nil
 	}
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *Copying) Close() error {
 // removeDatabase takes a database away, with what SQLite keeps beside it.
 func removeDatabase(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := disk.remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}

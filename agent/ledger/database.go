@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -68,6 +69,9 @@ func openFile(path string, found func(*database) error) (*database, error) {
 	log, err := size(path + "-wal")
 	if err != nil {
 		return nil, err
+	}
+	if begun, err := size(restoredName(path)); err != nil || begun >= 0 {
+		return nil, errors.Join(err, fmt.Errorf("%s is there: %w", restoredName(path), errUnfinished))
 	}
 	if whole, err := size(path); err != nil {
 		return nil, err
@@ -234,7 +238,16 @@ func (d *database) query(row func([]driver.Value) error, text string, values ...
 	return d.failed
 }
 
-func (d *database) walk(row func([]driver.Value) error, text string, values []driver.Value) error {
+func (d *database) walk(row func([]driver.Value) error, text string, values []driver.Value) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error: // a damaged row may hold a value of another type, or name what is not there
+			err = fmt.Errorf("a row holds what it cannot: %w: %w", r, ErrDamaged)
+		default:
+			panic(r)
+		}
+	}()
 	s, err := d.statement(text)
 	if err != nil {
 		return err

@@ -4,10 +4,39 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"fmt"
+	"os"
 )
 
 // Steps are the schemas, for the golden files.
 var Steps = len(steps)
+
+// ErrUnfinished is what a folder says in which a restore has not ended.
+var ErrUnfinished = errUnfinished
+
+// Watch lets somebody know what a ledger asks of its folder beside SQLite, once
+// it is done, and fail it all the same; the function it returns ends that.
+func Watch(done func(what, path, other string, b []byte) error) (stop func()) {
+	before := disk
+	told := func(what, path, other string, b []byte, err error) error {
+		if err != nil {
+			return err
+		}
+		return done(what, path, other, b)
+	}
+	disk = folder{
+		write: func(path string, b []byte) error { return told("write", path, "", b, before.write(path, b)) },
+		copy: func(from, to string) error {
+			err := before.copy(from, to)
+			b, _ := os.ReadFile(to) // empty where the copy failed
+			return told("copy", to, "", b, err)
+		},
+		sync:   func(path string) error { return told("sync", path, "", nil, before.sync(path)) },
+		rename: func(from, to string) error { return told("rename", from, to, nil, before.rename(from, to)) },
+		link:   func(from, to string) error { return told("link", from, to, nil, before.link(from, to)) },
+		remove: func(path string) error { return told("remove", path, "", nil, before.remove(path)) },
+	}
+	return func() { disk = before }
+}
 
 // Run gives the first column of what a statement returns, line by line.
 func (l *SQLite) Run(text string) (lines []string, err error) {

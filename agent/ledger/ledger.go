@@ -187,6 +187,7 @@ var (
 	ErrNotQuarantined = errors.New("the operation waits for nobody")
 	ErrInUse          = errors.New("another program uses this ledger")
 
-	errNoFile   = errors.New("this ledger has no file")
-	errKeyTwice = errors.New("an idempotency key is used twice")
+	errUnfinished = errors.New("a restore did not come to its end: restore the backup again")
+	errNoFile     = errors.New("this ledger has no file")
+	errKeyTwice   = errors.New("an idempotency key is used twice")
 )

@@ -38,11 +38,11 @@ func Verify(file string) (p Proved, err error) {
 
 // proved opens a copy of a ledger's file and proves it whole.
 func proved(file, copied string) (*SQLite, error) {
-	if err := copyFile(file, copied); err != nil {
+	if err := disk.copy(file, copied); err != nil {
 		return nil, err
 	}
 	checks := []func() error{}
-	if err := copyFile(file+"-wal", copied+"-wal"); err == nil {
+	if err := disk.copy(file+"-wal", copied+"-wal"); err == nil {
 		checks = append(checks, func() error { return proveLog(copied + "-wal") })
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -82,18 +82,28 @@ func Restore(dir, file string, random io.Reader) (r Restored, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	next := filepath.Join(dir, "ledger.db.restored")
-	if r.Head, err = prepare(file, next, random); err != nil {
+	path := filepath.Join(dir, "ledger.db")
+	next := restoredName(path)
+	if r.Head, err = prepare(file, path+".restoring", random); err == nil {
+		// From here on the ledger is in pieces, and that has to be known as long as it is.
+		err = errors.Join(disk.rename(path+".restoring", next), disk.sync(dir))
+	}
+	if err != nil {
 		return r, fmt.Errorf("restore %s: %w", file, err)
 	}
 	if r.Replaced, err = setAside(dir); err == nil {
-		err = errors.Join(os.Rename(next, filepath.Join(dir, "ledger.db")), syncPath(dir))
+		err = errors.Join(disk.rename(next, path), disk.sync(dir))
 	}
 	if err != nil {
 		return r, fmt.Errorf("put the backup in its place: %w", err)
 	}
 	return r, nil
 }
+
+// restoredName is the file that takes a ledger's place, whole. As long as it is there
+// what it replaces may be in pieces: a log moved away takes sales with it, and the
+// file without it looks whole. So no program opens it; another restore does.
+func restoredName(path string) string { return path + ".restored" }
 
 // prepare makes the ledger that is to be put in place: whole, on the disk, in a new
 // epoch. The next program that opens it finds that it has no high-water file yet.
@@ -113,7 +123,7 @@ func prepare(file, next string, random io.Reader) (Head, error) {
 	if err == nil {
 		err = l.transaction(func() error { return l.exec("UPDATE about SET value = 'none' WHERE name = 'high_water'") })
 	}
-	return l.Head(), errors.Join(err, l.database.Close(), syncPath(next))
+	return l.Head(), errors.Join(err, l.database.Close(), disk.sync(next))
 }
 
 // setAside keeps what is to be replaced in a folder of its own. The ledger's file
@@ -138,21 +148,21 @@ func setAside(dir string) (string, error) {
 		return "", err
 	}
 	if have >= 0 {
-		if err := os.Link(path, filepath.Join(aside, "ledger.db")); err != nil {
+		if err := disk.link(path, filepath.Join(aside, "ledger.db")); err != nil {
 			return "", err
 		}
 	}
 	for _, name := range []string{"ledger.db-wal", "ledger.db-shm", waterName} {
-		err := os.Rename(filepath.Join(dir, name), filepath.Join(aside, name))
+		err := disk.rename(filepath.Join(dir, name), filepath.Join(aside, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", err
 		}
 	}
-	return aside, errors.Join(syncPath(aside), syncPath(dir))
+	return aside, errors.Join(disk.sync(aside), disk.sync(dir))
 }
 
 func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := disk.remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -35,7 +35,7 @@ const applicationID = 0x53_48_4c_46 // "SHLF": another program's database is not
 func create(path string, found func(*database) error) error {
 	next := path + ".new"
 	for _, old := range []string{next, next + "-wal", next + "-shm"} {
-		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := disk.remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -54,7 +54,20 @@ func create(path string, found func(*database) error) error {
 	if _, err := os.Stat(next + "-wal"); err == nil {
 		return errors.New("its first rows did not reach the database file")
 	}
-	return errors.Join(syncPath(next), os.Rename(next, path), syncPath(filepath.Dir(path)))
+	return errors.Join(disk.sync(next), disk.rename(next, path), disk.sync(filepath.Dir(path)))
+}
+
+// disk is what a ledger asks of its folder beside SQLite; tests put one in its
+// place that writes down what was asked.
+var disk = folder{write: writeSynced, copy: copyFile, sync: syncPath, rename: os.Rename, link: os.Link, remove: os.Remove}
+
+type folder struct {
+	write  func(path string, b []byte) error // anew, and synced
+	copy   func(from, to string) error       // not synced
+	sync   func(path string) error           // of a file, or of a folder's names
+	rename func(from, to string) error
+	link   func(from, to string) error
+	remove func(path string) error
 }
 
 func syncPath(path string) error {

@@ -84,9 +84,9 @@ func readWater(dir string) (*highWater, error) {
 // writeWater replaces the file: whoever reads it finds the old one or the new one.
 func writeWater(dir string, w *highWater) error {
 	path := filepath.Join(dir, waterName)
-	err := writeSynced(path+".new", w.bytes())
+	err := disk.write(path+".new", w.bytes())
 	if err == nil {
-		err = errors.Join(os.Rename(path+".new", path), syncPath(dir))
+		err = errors.Join(disk.rename(path+".new", path), disk.sync(dir))
 	}
 	if err != nil {
 		return fmt.Errorf("write high-water file: %w", err)

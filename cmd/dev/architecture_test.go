@@ -133,6 +133,13 @@ var arrows = []arrowRow{
 	},
 	{
 		in:      everywhere,
+		never:   []string{"ours/agent/ledger/crashdisk"},
+		because: "a disk that forgets and fails is for tests; a program has the machine's",
+		refuses: arrow{"agent/ledger/database.go", "ours/agent/ledger/crashdisk"},
+		allows:  arrow{"agent/ledger/database.go", "third/github.com/mattn/go-sqlite3"},
+	},
+	{
+		in:      everywhere,
 		but:     []string{"protocol"},
 		never:   []string{"third/github.com/vmihailenco/msgpack/..."},
 		because: "bytes that two processes must agree on are defined in protocol",

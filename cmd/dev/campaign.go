@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ var campaigns = []campaign{
 	{name: "leaders", packages: "./cmd/shelfsync/...", run: "^TestLeaderKills$", env: []string{"SHELFSYNC_DEEP=1"}},
 	{name: "hours", packages: "./cmd/compressed", run: "^TestOneVirtualHour$"},
 	{name: "harsh", packages: "./cmd/shelfsync/...", run: "^TestHarshDay$", env: []string{"SHELFSYNC_DEEP=1"}},
+	{name: "cuts", packages: "./agent/ledger", run: "^TestAPowerCutLosesNothingAcknowledged$", env: []string{"SHELFSYNC_DEEP=1"}},
+	{name: "flips", packages: "./agent/ledger", run: "^TestAFlippedBitIsFoundOrHarmless$", env: []string{"SHELFSYNC_DEEP=1"}},
 }
 
 // command is how one seed of the campaign is run again by hand.
@@ -46,6 +49,7 @@ const seedTimeout = 30 * time.Minute
 
 func campaignCommand() *cobra.Command {
 	var minutes int
+	var only []string
 	cmd := &cobra.Command{
 		Use:   "campaign",
 		Short: "Run seeded tests until the minutes are up; results go to " + recordFile,
@@ -53,6 +57,10 @@ func campaignCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if minutes < 1 {
 				return fmt.Errorf("--minutes %d: give at least one minute", minutes)
+			}
+			chosen, err := chosenCampaigns(only)
+			if err != nil {
+				return err
 			}
 			root, err := moduleRoot()
 			if err != nil {
@@ -67,8 +75,8 @@ func campaignCommand() *cobra.Command {
 					return goTest(cmd.Context(), root, c, seed)
 				},
 			}
-			share := time.Duration(minutes) * time.Minute / time.Duration(len(campaigns))
-			for _, c := range campaigns {
+			share := time.Duration(minutes) * time.Minute / time.Duration(len(chosen))
+			for _, c := range chosen {
 				if err := r.runFor(share, c); err != nil {
 					return err
 				}
@@ -77,7 +85,24 @@ func campaignCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&minutes, "minutes", 30, "how long to run, shared by the campaigns")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "the campaigns to run; all, if none is named")
 	return cmd
+}
+
+// chosenCampaigns are those of some names, or all.
+func chosenCampaigns(names []string) ([]campaign, error) {
+	if len(names) == 0 {
+		return campaigns, nil
+	}
+	var chosen []campaign
+	for _, name := range names {
+		i := slices.IndexFunc(campaigns, func(c campaign) bool { return c.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("--only %s: there is no such campaign", name)
+		}
+		chosen = append(chosen, campaigns[i])
+	}
+	return chosen, nil
 }
 
 // runner plays one campaign after another. The row of a campaign is written anew

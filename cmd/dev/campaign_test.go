@@ -110,3 +110,15 @@ func TestKillLoop(t *testing.T) {
 		t.Errorf("a run without a test: %v", err)
 	}
 }
+
+func TestACampaignIsChosenByName(t *testing.T) {
+	if all, err := chosenCampaigns(nil); err != nil || len(all) != len(campaigns) {
+		t.Errorf("without a name: %v, %v", all, err)
+	}
+	if some, err := chosenCampaigns([]string{"flips", "kills"}); err != nil || len(some) != 2 || some[0].name != "flips" || some[1].name != "kills" {
+		t.Errorf("two names: %v, %v", some, err)
+	}
+	if _, err := chosenCampaigns([]string{"flops"}); err == nil {
+		t.Error("a name that is none was taken")
+	}
+}

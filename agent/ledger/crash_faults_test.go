@@ -1,0 +1,165 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/shelfsync/shelfsync/agent/ledger"
+	"github.com/shelfsync/shelfsync/agent/ledger/crashdisk"
+)
+
+// beside is a failure of what the ledger asks of the disk beside SQLite.
+const beside crashdisk.Kind = 0
+
+// faults are the calls of which the nth fails, once or from then on.
+var faults = []fault{
+	{"read", crashdisk.Read, false, false},
+	{"write", crashdisk.Write, false, false},
+	{"write, no space", crashdisk.Write, true, true},
+	{"sync", crashdisk.Sync, false, false},
+	{"sync from then on", crashdisk.Sync, true, false},
+	{"truncate", crashdisk.Truncate, false, false},
+	{"open", crashdisk.Open, false, false},
+	{"delete", crashdisk.Delete, false, false},
+	{"beside SQLite", beside, false, false},
+}
+
+type fault struct {
+	name           string
+	kind           crashdisk.Kind
+	stays, noSpace bool
+}
+
+// broken are the stories whose disk fails: the first is 200 sales.
+var broken = []story{
+	{name: "200 sales", steps: begins(times(20, times(9, sells(1, onePiece))...), times(4, sells(5, onePiece), hears(4, 1)), []step{checkpoints, marks}, times(2, sells(1, onePiece), marks))},
+	{name: "create", steps: []step{starts, sells(1, onePiece), ends}},
+	{name: "migrate", folder: fixture("version5.db"), steps: begins([]step{sells(1, onePiece)})},
+	{name: "after a kill", folder: killed(sells(9, onePiece), checkpoints, sells(3, large)), steps: begins([]step{hears(3, 1), prunes})},
+}
+
+// TestTheNthCallOfTheDiskFails lets one call after the other fail: the till that
+// asked is told, and so is every later one; on a healthy disk everything is there
+// that was acknowledged. After a sync that failed, a power cut may take with it what
+// that sync was to keep, whatever later syncs say.
+func TestTheNthCallOfTheDiskFails(t *testing.T) {
+	for _, story := range broken {
+		healthy := story.play(t, seed(t))
+		for _, f := range faults {
+			t.Run(story.name+"/"+f.name, func(t *testing.T) {
+				random, dir := rand.New(rand.NewPCG(seed(t), 11)), memoryFolder(t)
+				calls := nths(random, story.on(t, dir, f, 0).calls)
+				for _, n := range calls {
+					b := story.on(t, dir, f, n)
+					if err := b.survives(&healthy, random); err != nil {
+						t.Fatalf("seed %d, %s %d fails, step %d says %v: %v", seed(t), f.name, n, b.done, b.failed, err)
+					}
+				}
+				t.Logf("%d failures", len(calls))
+			})
+		}
+	}
+}
+
+// nths are the calls that fail: some of them, or with SHELFSYNC_DEEP all.
+func nths(random *rand.Rand, calls int) []int {
+	drawn := random.Perm(calls)
+	if few := amount(3, calls); few < calls {
+		drawn = drawn[:few]
+	}
+	for i := range drawn {
+		drawn[i]++
+	}
+	slices.Sort(drawn)
+	return drawn
+}
+
+// breakage is a story on a disk of which a call failed.
+type breakage struct {
+	dir       string
+	recording *crashdisk.Recording
+	calls     int   // of the kind that fails
+	hit       bool  // one failed
+	done      int   // steps that returned without an error
+	failed    error // what the next said
+	later     error // what the ledger said when it was asked once more
+}
+
+// on plays a story until a step fails; with 0 none does.
+func (p story) on(t *testing.T, dir string, f fault, nth int) breakage {
+	t.Helper()
+	if err := crashdisk.WriteImage(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	if p.folder != nil {
+		p.folder(t, dir)
+	}
+	s, w := &store{dir: dir, random: rand.New(rand.NewPCG(seed(t), 1))}, watched(t, dir)
+	if w.nth = nth; nth > 0 && f.kind != beside {
+		last := nth
+		if f.stays {
+			last = math.MaxInt
+		}
+		w.nth = 0
+		w.Fail(f.kind, nth, last, f.noSpace)
+	}
+	b := breakage{dir: dir}
+	for ; b.done < len(p.steps) && b.failed == nil; b.done++ {
+		if b.failed = p.steps[b.done].do(s); b.failed != nil {
+			break
+		}
+	}
+	b.goesOn(s, p.steps)
+	b.calls, b.hit = w.Calls(f.kind), w.Failed() > 0
+	if f.kind == beside {
+		b.calls, b.hit = w.besides, nth > 0 && w.besides >= nth
+	}
+	b.recording = w.ended(t)
+	return b
+}
+
+// goesOn asks a ledger that failed to go on, as a program might that passes over errors.
+// A mark may be written on another goroutine: who waits for it stops the ledger.
+func (b *breakage) goesOn(s *store, steps []step) {
+	if b.failed == nil || s.l == nil || steps[b.done].what == ends.what {
+		return
+	}
+	if b.later = b.failed; steps[b.done].what != marks.what {
+		_, b.later = s.l.Append([]ledger.Entry{saleOf(1_000_000, 80)})
+	}
+	_ = s.l.Close() // the disk is broken
+}
+
+// survives opens what is left on a healthy disk.
+func (b *breakage) survives(healthy *played, random *rand.Rand) error {
+	switch {
+	case !b.hit:
+		return errors.New("the story made fewer calls")
+	case b.failed != nil && b.later == nil && b.done > 0 && healthy.steps[b.done].what != ends.what:
+		return errors.New("after it, the ledger went on")
+	}
+	fresh := uint64(1 + 1000*min(b.done, 1)) // a ledger that began and begins anew is another one
+	legal := healthy.told[b.done:min(b.done+2, len(healthy.told))]
+	player := b.recording.Play()
+	player.To(len(b.recording.Events))
+	var images []map[string][]byte
+	for _, way := range []crashdisk.Way{crashdisk.Dropped, crashdisk.Shredded} {
+		images = append(images, player.Image(way, random))
+	}
+	if err := opensAs(b.dir, fresh, legal, false); err != nil {
+		return err
+	}
+	for i, image := range images {
+		if err := crashdisk.WriteImage(b.dir, image); err != nil {
+			return err
+		}
+		if err := opensAs(b.dir, fresh, legal, false); err != nil {
+			return fmt.Errorf("after a power cut as well (%d): %w", i, err)
+		}
+	}
+	return nil
+}
