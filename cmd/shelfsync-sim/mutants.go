@@ -52,7 +52,7 @@ func plant(ctx context.Context, out io.Writer, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	var chosen []mutant
-	for _, m := range mutants {
+	for _, m := range planted() {
 		if strings.Contains(m.name, o.mutant) {
 			chosen = append(chosen, m)
 		}

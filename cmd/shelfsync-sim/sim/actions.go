@@ -37,7 +37,7 @@ func NeverReached(reached map[string]int) (missing []string) {
 
 // sometimes are the rare paths that a run of some hundred seeds takes.
 var sometimes = []string{
-	"a fact recorded", "a till asks again and gets its first answer", "a till told that nothing was recorded",
+	"a fact recorded", "an online store compared", "a till asks again and gets its first answer", "a till told that nothing was recorded",
 	"an entry ordered late, or again", "an answer lost of what was ordered", "an entry refused", "an entry ordered after its proposer gave up", "an entry lost",
 	"disk full", "sync failed once", "power lost before the sync", "power lost after the sync", "a disk lost", "a PC replaced because its disk was damaged",
 	"exception fork", "an old disk imported", "an import of a fork", "an import of a stranger refused", "an import that nobody can tell about", "an old disk run with --replace",

@@ -73,6 +73,7 @@ var deskActions = []action{
 		w.settle(1 + r.IntN(6))
 		return true
 	}},
+	{name: "a look around", weight: 3, always: true, do: lookAround},
 	{name: "old operations pruned", weight: 1, do: func(w *World, r *rand.Rand) bool {
 		p := w.running(r)
 		if p == nil || w.order.incarnation > 1 {
@@ -96,6 +97,38 @@ func (d *desk) forget() {
 		doc.at = 0
 	}
 }
+
+// lookAround waits until nothing has happened for a while, and looks whether stores
+// that are online show what the hub has (O5).
+func lookAround(w *World, _ *rand.Rand) bool {
+	for _, n := range w.nodes {
+		if n.hub == nil || n.paused > w.now || n.cutOff > w.now {
+			return false
+		}
+	}
+	for _, c := range w.wires {
+		if c.stalled > w.now {
+			return false
+		}
+	}
+	if w.order.leader < 0 {
+		w.elect(w.rand)
+	}
+	w.settle(quietSeconds)
+	for _, p := range w.pcs {
+		if p.agent == nil || p.foreign || !p.drained() || p.wire.node.applied < w.order.last() {
+			continue
+		}
+		if text := w.differs(p); text != "" {
+			w.fail("O5", "%s has been online and quiet for %d s and is not what the hub is: %s", p.name, quietSeconds, text)
+		}
+		w.reach("an online store compared")
+	}
+	return true
+}
+
+// quietSeconds is longer than either side of a connection waits for a word.
+const quietSeconds = 14
 
 func ignore(stock.Result, uint64, error) {}
 

@@ -16,11 +16,11 @@ var faultActions = []action{
 		c.down.cut(r.IntN(len(c.down.frames) + 1))
 	})},
 	{name: "a connection stalled", weight: 5, fault: true, do: onWire(func(w *World, c *wire, r *rand.Rand) { c.stalled = w.now + 500 + r.Int64N(20_000) })},
-	{name: "a frame dropped", weight: 3, fault: true, do: onFrames(1, func(q *queue, i int) { q.frames = append(q.frames[:i:i], q.frames[i+1:]...) })},
-	{name: "a frame repeated", weight: 3, fault: true, do: onFrames(1, func(q *queue, i int) {
+	{name: "a frame dropped", weight: 6, fault: true, do: onFrames(1, func(q *queue, i int) { q.frames = append(q.frames[:i:i], q.frames[i+1:]...) })},
+	{name: "a frame repeated", weight: 6, fault: true, do: onFrames(1, func(q *queue, i int) {
 		q.frames = append(q.frames[:i+1:i+1], q.frames[i:]...)
 	})},
-	{name: "two frames swapped", weight: 3, fault: true, do: onFrames(2, func(q *queue, i int) {
+	{name: "two frames swapped", weight: 6, fault: true, do: onFrames(2, func(q *queue, i int) {
 		q.frames[i], q.frames[i+1] = q.frames[i+1], q.frames[i]
 	})},
 	{name: "the leader lost", weight: 6, fault: true, do: func(w *World, r *rand.Rand) bool {
@@ -81,6 +81,7 @@ var faultActions = []action{
 		return true
 	}},
 	{name: "operations that nobody understands", weight: 1, fault: true, do: onPC(strange)},
+	{name: "the last round before a quiet time lost", weight: 2, fault: true, do: loseLast},
 }
 
 func onWire(do func(*World, *wire, *rand.Rand)) func(*World, *rand.Rand) bool {
@@ -142,6 +143,22 @@ func (c *clock) wrong(w *World, r *rand.Rand) {
 	default:
 		c.offset, c.frozen = years(r), 0
 	}
+}
+
+// loseLast drops a round behind which nothing follows for a while.
+func loseLast(w *World, r *rand.Rand) bool {
+	for _, c := range shuffled(r, w.wires) {
+		n := len(c.down.frames)
+		if c.over || n == 0 {
+			continue
+		}
+		if round, ok := w.decoded(c.down.frames[n-1]).(*protocol.Round); ok && round.Hub.Index > 0 {
+			c.down.frames = c.down.frames[:n-1]
+			lookAround(w, r)
+			return true
+		}
+	}
+	return false
 }
 
 // feed gives a node that lags another's snapshot instead of the log.
