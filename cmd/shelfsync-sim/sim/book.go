@@ -16,6 +16,7 @@ type book struct {
 	writers map[string]string  // by location: the installation that writes it
 	epochs  map[string][]epoch // by location, as they came
 	tell    func(string, ...any)
+	fail    func(rule, format string, args ...any)
 }
 
 type place struct{ location, item string }
@@ -76,6 +77,9 @@ func (b *book) take(at written, line stock.Line, reversed bool, code stock.Outco
 	if line.Kind == stock.Count {
 		if code == stock.RecountNeeded || closed {
 			return
+		}
+		if s := b.levels[p]; s == nil && line.Expected != 0 || s != nil && s.sellable != line.Expected {
+			b.fail("O12", "a count at %s moved %s of %s, expecting %s sellable, which was not so", p.location, line.Quantity, p.item, line.Expected)
 		}
 		b.counts[p] = at
 	}

@@ -24,6 +24,7 @@ var channels = []string{"web", "app", "market"}
 type promise struct {
 	command *stock.Reserve
 	index   uint64 // where it was accepted, in this incarnation; 0: nobody told
+	refused
 }
 
 // propose puts a command to a node that is up.
@@ -64,7 +65,9 @@ func reserve(w *World, r *rand.Rand) bool {
 // ask puts a reservation to a node. What was accepted once stands until it ends.
 func (w *World) ask(r *rand.Rand, p *promise) bool {
 	incarnation := w.order.incarnation
+	p.asked++
 	return w.propose(r, p.command, func(result stock.Result, index uint64, err error) {
+		p.told(err)
 		if err == nil && (result.Code == stock.Accepted || result.Code == stock.Repeated) && incarnation == w.order.incarnation {
 			p.index = index
 			if result.Reservation == nil || result.Reservation.ID != p.command.ID {

@@ -13,14 +13,7 @@ var ends = map[stock.ClaimState]bool{stock.Fulfilled: true, stock.Released: true
 // states: ends are never left, only a tick lets a claim expire, and no unit of a
 // line comes or goes.
 func checkClaims(w *World, prev, state *stock.State, entries []*stock.Entry) {
-	ticked := false
-	for _, e := range entries {
-		for _, c := range e.Commands {
-			if _, ok := c.(*stock.Tick); ok {
-				ticked = true
-			}
-		}
-	}
+	ticked := ticks(entries)
 	for _, r := range state.ReservationsSince(prev.Index()) {
 		old, known := prev.Reservation(r.ID)
 		if !known {
@@ -45,6 +38,12 @@ func checkClaims(w *World, prev, state *stock.State, entries []*stock.Entry) {
 				w.fail("O4", "line %s of %s was confirmed and expired", c.Line, r.ID)
 			case c.State == stock.Expired && from.State != stock.Expired && !ticked:
 				w.fail("O4", "line %s of %s expired without a tick", c.Line, r.ID)
+			case c.State == stock.Expired && from.State != stock.Expired && w.witness.glass.now < w.witness.glass.until[r.ID]:
+				w.fail("O4", "line %s of %s expired at %d ms, its term ends at %d", c.Line, r.ID, w.witness.glass.now, w.witness.glass.until[r.ID])
+			case from.State == stock.Staged && c.State == stock.Released && alone(entries) && !asked(state, r.ID, c):
+				w.fail("O4", "line %s of %s was set aside and is released, and nobody puts its goods back", c.Line, r.ID)
+			case from.State == stock.Staged && c.State == stock.Confirmed && stepped(entries):
+				w.fail("O4", "line %s of %s was set aside, and a channel took that back", c.Line, r.ID)
 			case from.State == stock.Staged && c.State == stock.Held:
 				w.fail("O4", "line %s of %s was set aside and is held", c.Line, r.ID)
 			}
@@ -81,8 +80,14 @@ func checkPromise(w *World, state *stock.State, entries []*stock.Entry) {
 			continue
 		}
 		l := state.LocationAt(line.Location)
-		if left := state.Availability(l, line.Item, r.Channel); left.Unclamped() < 0 || !left.Promises || left.Excluded {
-			w.fail("O4", "%s was promised %s %s at %s, which leaves %s", r.ID, line.Quantity, state.Item(line.Item).Code, l.Code, left.Unclamped())
+		item := state.Item(line.Item)
+		switch q, promises := left(state, l, item, r.Channel); {
+		case !promises:
+			w.fail("O4", "%s was promised %s %s at %s, which promises %s nothing", r.ID, line.Quantity, item.Code, l.Code, r.Channel)
+		case q < 0:
+			w.fail("O4", "%s was promised %s %s at %s, which leaves %s", r.ID, line.Quantity, item.Code, l.Code, q)
+		case q != state.Availability(l, line.Item, r.Channel).Unclamped():
+			w.fail("O4", "%s %s at %s are left for %s, told are %s", q, item.Code, l.Code, r.Channel, state.Availability(l, line.Item, r.Channel).Unclamped())
 		}
 		w.reach("a promise checked")
 	}
@@ -99,6 +104,7 @@ func checkConflicts(w *World, prev, state *stock.State, entries []*stock.Entry) 
 		if c.Remedy != stock.Moved && c.Remedy != stock.MadeShort {
 			continue
 		}
+		checkGiven(w, state, c)
 		at := yielded{state.LocationAt(c.Location).Code, state.Item(c.Item).Code}
 		if gave[at] == nil {
 			order = append(order, at)
@@ -123,6 +129,53 @@ func checkConflicts(w *World, prev, state *stock.State, entries []*stock.Entry) 
 			checkOrder(w, state, l, no, gave[at])
 		}
 	}
+}
+
+// checkGiven: a claim gives way to somebody, never while it is set aside but to
+// who cannot find its goods, and never back to where it stood before.
+func checkGiven(w *World, state *stock.State, c *stock.Conflict) {
+	switch {
+	case c.Cause.Kind == 0:
+		w.fail("O3", "%s of %s gave way to nobody", c.Line, c.Reservation)
+	case c.State == stock.Staged && c.Cause.Kind != stock.ByCannotPick:
+		w.fail("O3", "%s of %s was set aside, and gave way", c.Line, c.Reservation)
+	}
+	r, ok := state.Reservation(c.Reservation)
+	if !ok || c.Remedy != stock.Moved {
+		return
+	}
+	for _, line := range r.Lines {
+		if line.Line != c.Line {
+			continue
+		}
+		for _, stay := range line.Left {
+			if stay.Location == c.To && stay.Index < c.Index {
+				w.fail("O3", "%s of %s moved back to %s", c.Line, c.Reservation, state.LocationAt(c.To).Code)
+			}
+		}
+	}
+}
+
+// alone reports whether the entries hold one command.
+func alone(entries []*stock.Entry) bool { return len(entries) == 1 && len(entries[0].Commands) == 1 }
+
+// stepped reports whether the entries hold one step of a channel.
+func stepped(entries []*stock.Entry) bool {
+	if !alone(entries) {
+		return false
+	}
+	_, ok := entries[0].Commands[0].(*stock.Step)
+	return ok
+}
+
+// asked reports whether the store is to put back the goods of a claim.
+func asked(state *stock.State, id string, c stock.Claim) bool {
+	for t := range state.LocationAt(c.Location).TasksSince(0) {
+		if t.Kind == stock.PutBack && t.Reservation == id && root(t.Line) == root(c.Line) {
+			return true
+		}
+	}
+	return false
 }
 
 // single reports whether the entries hold one operation and nothing else.

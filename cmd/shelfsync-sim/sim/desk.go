@@ -19,6 +19,7 @@ type desk struct {
 type document struct {
 	command *stock.Document
 	at      uint64 // where it took effect, in this incarnation; 0: nobody told
+	refused
 }
 
 // deskActions are what people at desks do, at whatever moment.
@@ -183,7 +184,9 @@ func sendDocument(w *World, r *rand.Rand) bool {
 
 func (w *World) send(r *rand.Rand, doc *document) bool {
 	incarnation := w.order.incarnation
+	doc.asked++
 	return w.propose(r, doc.command, func(result stock.Result, index uint64, err error) {
+		doc.told(err)
 		if err == nil && incarnation == w.order.incarnation && (result.Code == stock.Accepted || result.Code == stock.Repeated) {
 			doc.at = result.At
 		}

@@ -52,6 +52,7 @@ func (p *pc) ask(w *World, facts ...*fact) {
 				w.fail("O2", "%s: %s was answered %q, and asked again gets %q (%v)", p.name, f.key, f.body, answers[i].Body, answers[i].Err)
 			}
 			w.reach("a till asks again and gets its first answer")
+			p.askOther(w, f)
 		case p.agent == nil:
 			w.fail("O9", "%s stopped over %s: %v", p.name, f.key, answers[i].Err)
 		case answers[i].Err != nil:
@@ -64,6 +65,15 @@ func (p *pc) ask(w *World, facts ...*fact) {
 			w.reached["a fact recorded"]++
 			w.tell("%s answers %s: %s", p.name, f.key, f.body)
 		}
+	}
+}
+
+// askOther uses a key that was answered for something else: that is refused.
+func (p *pc) askOther(w *World, f *fact) {
+	other := f.request()
+	other.Fingerprint[1]++
+	if a := p.agent.Record([]*agent.Request{other})[0]; !errors.Is(a.Err, agent.ErrKeyReused) {
+		w.fail("O2", "%s answered %s although its key had come with other content: %q", p.name, f.key, a.Body)
 	}
 }
 

@@ -296,11 +296,15 @@ func (w *World) verify() {
 	for _, p := range w.desk.promises {
 		if _, ok := state.Reservation(p.command.ID); p.index > 0 && !ok {
 			w.fail("O4", "%s was accepted at %d and is gone", p.command.ID, p.index)
+		} else if ok && p.never() {
+			w.fail("O4", "whoever asked for %s was told that nothing was done, and it is there", p.command.ID)
 		}
 	}
 	for _, d := range w.desk.documents {
 		if at, ok := w.witness.documents["erp/"+d.command.Operation.Document]; d.at > 0 && (!ok || at != d.at) {
 			w.fail("O2", "document %s was answered with position %d and took effect at %d", d.command.Operation.Document, d.at, at)
+		} else if ok && d.never() {
+			w.fail("O2", "whoever sent document %s was told that nothing was done, and it took effect at %d", d.command.Operation.Document, at)
 		}
 	}
 	w.witness.book.whole(w, state)

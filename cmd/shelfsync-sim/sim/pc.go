@@ -159,6 +159,20 @@ func (p *pc) heard(w *World, frame protocol.Frame) {
 		w.fail("O5", "%s stood at hub position %d and went back to %d", p.name, p.base.Index, base.Index)
 	}
 	p.base = base
+	p.applied(w)
+}
+
+// applied holds what a store takes for applied against the log: nothing is that
+// was not (F12).
+func (p *pc) applied(w *World) {
+	c := p.wire
+	if c == nil || !p.agent.Link().Online || c.node.wires[c.id] != c || p.base.Incarnation != w.order.incarnation {
+		return
+	}
+	through := w.witness.through[p.store.code+"."+p.ledger.Head().Epoch]
+	if applied := p.agent.Applied().Sequence; applied > through {
+		w.fail("O9", "%s takes operation %d for applied, the log has %d", p.name, applied, through)
+	}
 }
 
 func (p *pc) disconnected(w *World) {

@@ -14,6 +14,9 @@ type witness struct {
 	book      *book
 	seen      map[string]*sighting // by the key of the fact
 	documents map[string]uint64    // by source and id: where it took effect
+	papers    map[string]bool      // transfers whose dispatch took effect
+	through   map[string]uint64    // by location and epoch: the last operation that was applied
+	glass     *glass
 }
 
 // sighting is how often a fact is in the log.
@@ -24,8 +27,8 @@ type sighting struct {
 }
 
 func (x *witness) begin(w *World) {
-	*x = witness{book: newBook(), seen: map[string]*sighting{}, documents: map[string]uint64{}, prev: stock.NewState()}
-	x.book.tell = w.tell
+	*x = witness{book: newBook(), seen: map[string]*sighting{}, documents: map[string]uint64{}, papers: map[string]bool{}, through: map[string]uint64{}, glass: newGlass(), prev: stock.NewState()}
+	x.book.tell, x.book.fail = w.tell, w.fail
 }
 
 // before is told that a node is about to apply what follows an index.
@@ -51,9 +54,12 @@ func (x *witness) after(w *World, n *node, entries []cluster.Entry, results []an
 		x.index = e.Index
 		for k, command := range entry.Commands {
 			x.command(w, state, e.Index, command, results[i].([]stock.Result)[k])
+			x.glass.turn(command, results[i].([]stock.Result)[k])
 		}
 	}
 	x.book.compare(w, state)
+	x.glass.compare(w, state, decoded)
+	x.checkTransit(w, state)
 	if err := state.Check(); err != nil {
 		w.fail("O11", "behind entry %d: %v", x.index, err)
 	}
@@ -86,6 +92,8 @@ func (x *witness) command(w *World, state *stock.State, index uint64, command st
 			x.documents[key] = index
 			x.operation(w, written{location: c.Location}, &c.Operation, result.Outcomes)
 		}
+	case *stock.Reserve:
+		checkMode(w, c, result)
 	case *stock.Map:
 		for _, o := range result.Outcomes {
 			at := parkedAt{o.Epoch, o.Sequence, o.Line}
@@ -108,6 +116,7 @@ func (x *witness) batch(w *World, index uint64, b *stock.Batch, outcomes []stock
 		w.fail("O8", "installation %s wrote for %s", b.Installation, b.Agent)
 	}
 	x.book.opened(b)
+	x.through[b.Agent+"."+b.Epoch] = b.End.Sequence
 	for i := range b.Operations {
 		op := &b.Operations[i]
 		at := written{b.Agent, b.Epoch, b.After.Sequence + uint64(i) + 1}
@@ -155,6 +164,7 @@ func (x *witness) operation(w *World, at written, op *stock.Operation, outcomes 
 			x.book.parked[parkedAt{at.epoch, at.sequence, i + 1}] = parkedLine{at, line, op.Reverses != ""}
 			continue
 		}
+		x.sent(at, op, line, code, w.means(line))
 		x.book.take(at, line, op.Reverses != "", code, w.means(line))
 	}
 }
