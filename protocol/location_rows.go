@@ -11,6 +11,7 @@ func writeLocationRow(f *fields, v *stock.LocationRow) {
 		f.str('i', v.Epochs[i].Installation)
 		writePosition(f, 't', v.Epochs[i].Through)
 		f.uint('x', v.Epochs[i].Changed)
+		f.uint('a', v.Epochs[i].Again)
 	})
 	f.objects('o', len(v.Outcomes), func(i int, f *fields) { writeOutcome(f, &v.Outcomes[i]) })
 	f.int('c', v.CaughtUp)
@@ -100,6 +101,8 @@ func readEpoch(r *reader) (e stock.Epoch) {
 			e.Through = readPosition(r)
 		case 'x':
 			e.Changed = r.uint()
+		case 'a':
+			e.Again = r.uint()
 		default:
 			r.unknown()
 		}

@@ -186,6 +186,21 @@ func (s *State) watchReceipt(l *Location, op *Operation) {
 	l.sold++
 }
 
+// watchAgain notes how far an epoch has been written again: what names one of these
+// operations, a slip above all, names one that is here.
+func (s *State) watchAgain(l *Location, op *Operation) {
+	if op.Was == "" {
+		return
+	}
+	_, epoch, sequence := splitID(op.Was)
+	for i := range l.Epochs {
+		if e := &l.Epochs[i]; e.Name == epoch && sequence > max(e.Again, e.Through.Sequence) {
+			e.Again = sequence
+			s.note(sequence)
+		}
+	}
+}
+
 // maxAgain bounds the operations of a location that are remembered so, the oldest goes first: more than a PC sells in a day of two backups.
 const maxAgain = 1024
 

@@ -42,6 +42,7 @@ type Epoch struct {
 	Installation string // the PC that wrote it
 	Through      Watermark
 	Changed      uint64 // index at which Through last moved
+	Again        uint64 // a fork made its writer write operations up to this one again: they are here under another epoch
 }
 
 // Location is a shop or warehouse that holds stock, with all that the state

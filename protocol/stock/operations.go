@@ -173,6 +173,7 @@ func (s *State) applyOperation(l *Location, op *Operation, result *Result) {
 	if op.Was != "" && op.ID.Sequence == 1 {
 		s.except(Exception{Code: Fork, Location: l.No, Operation: op.ID, Text: "what was written from " + op.Was + " on came under a new epoch: the hub has another history there"})
 	}
+	s.watchAgain(l, op)
 	s.watchReceipt(l, op)
 	s.applyLines(l, op, result)
 }

@@ -164,10 +164,8 @@ func (s *State) dispatchKnown(id string, op *Operation) bool {
 		_, known := s.documentNo.get(source + "\x00" + document)
 		return known
 	}
-	rest, number, _ := cutLast(id)
-	agent, epoch, _ := cutLast(rest)
-	sequence, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || sequence == 0 {
+	agent, epoch, sequence := splitID(id)
+	if sequence == 0 {
 		return false
 	}
 	if op.ID.Agent == agent && op.ID.Epoch == epoch {
@@ -178,7 +176,18 @@ func (s *State) dispatchKnown(id string, op *Operation) bool {
 		return false
 	}
 	e, ok := l.Epoch(epoch)
-	return ok && sequence <= e.Through.Sequence
+	return ok && sequence <= max(e.Through.Sequence, e.Again)
+}
+
+// splitID reads what OperationID.String writes; sequence 0: it is no such text.
+func splitID(id string) (agent, epoch string, sequence uint64) {
+	rest, number, _ := cutLast(id)
+	agent, epoch, _ = cutLast(rest)
+	sequence, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return agent, epoch, 0
+	}
+	return agent, epoch, sequence
 }
 
 // endTransfers ends what an operation has made whole. Of a dispatched transfer
