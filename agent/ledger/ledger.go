@@ -43,7 +43,7 @@ type Entry struct {
 	Bytes         []byte // never empty on its way in; empty once pruned
 	Kind          string
 	Receipt, Till string
-	At            int64    // the store's clock, unix ms
+	At            int64    // the store's clock when it was recorded, unix ms: its time is counted from here, not from what a till claims
 	Key           string   // idempotency key, unique for ever; may be empty
 	Fingerprint   [32]byte // of the request's body
 	Answer        []byte   // the body the till was given
