@@ -43,6 +43,7 @@ type Agent struct {
 	since   since
 	sent    sent
 	room    volume.Stage
+	pruning pruning
 	failed  error // a storage error: nothing is answered after it
 
 	tails      tails

@@ -247,7 +247,7 @@ func (a *Agent) write(request *Request, sequence uint64) (ledger.Entry, Recorded
 	a.sent.wrote(a.config.Location, id, &op)
 	recorded := Recorded{Operation: id,
 		Lines: a.lines(&op), Counted: request.counted}
-	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: op.At, Key: request.Key,
+	return ledger.Entry{Bytes: bytes, Kind: request.Kind, Receipt: op.Receipt, Till: op.Till, At: a.config.Now().UnixMilli(), Key: request.Key,
 		Fingerprint: request.Fingerprint, Answer: request.Answer(recorded), Refers: request.Refers}, recorded, nil
 }
 

@@ -69,6 +69,9 @@ func (a *Agent) Disconnected(why error) {
 // Beat is called every protocol.BeatMS.
 func (a *Agent) Beat() error {
 	a.lookAtRoom()
+	if err := a.prune(); err != nil {
+		return err
+	}
 	if brought, err := a.bring((*Courier).Beat); brought {
 		return a.stored(err)
 	}
@@ -182,11 +185,12 @@ func (a *Agent) store(round *protocol.Round) error {
 		a.closed(session.Close{Bye: protocol.Bye{Code: protocol.ByeBusy, Text: "the store's disk is full: it keeps no round"}})
 		return nil
 	}
-	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
+	err = a.keep(ledger.Kept{Base: round.Hub, Through: round.Through, Now: round.Now, Rebase: round.Hub.Incarnation != a.base.Incarnation, Restart: round.Restart, Renew: round.Renew,
 		Items: round.Items, Levels: round.Levels, Claims: round.Claims, Outcomes: round.Outcomes, Tasks: round.Tasks, Transfers: round.Transfers, Policy: round.Policy})
 	if err != nil {
 		return err
 	}
+	a.pruning.now = round.Now
 	a.session.Stored(round.Hub, round.Through)
 	event := Event{Type: "round"}
 	for i := range round.Levels {

@@ -272,6 +272,19 @@ const MaxCommandBytes = MaxEntryBytes / 2
 // some hundred pages, so that a sale waits a few milliseconds for it.
 const MaxPruned = 1000
 
+// LedgerDays is how long the hub has to have held an operation, by its own clock,
+// before a store drops its bytes: a hub set back to a backup of last year still finds
+// them. Keys and answers stay for ever.
+const LedgerDays = 400
+
+// HeldEveryMS is how often a store remembers how far the hub holds its ledger, by the
+// hub's clock: once a day, so that some hundred rows tell of LedgerDays.
+const HeldEveryMS = 24 * 3600 * 1000
+
+// PruneBeats is how often a store looks for operations to prune, in beats: a day has
+// some thousand at most, and none is in a hurry.
+const PruneBeats = 3600
+
 // Room on the disk of a store's ledger (agent/volume), in bytes. Each is a share of
 // the disk as well, and the smaller of the two counts: a tenth of a large disk is no
 // shortage.

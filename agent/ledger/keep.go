@@ -21,6 +21,7 @@ func (l *SQLite) Keep(k Kept) error {
 		return fmt.Errorf("keep round at %d: %w", k.Base.Index, err)
 	}
 	l.base, l.present().Through = k.Base, through
+	l.noting(&k)
 	return nil
 }
 
@@ -40,6 +41,9 @@ func (l *SQLite) watermark(through protocol.Position) (protocol.Position, error)
 
 func (l *SQLite) round(k *Kept, through protocol.Position) error {
 	if err := l.clear(k); err != nil {
+		return err
+	}
+	if err := l.note(k, through.Sequence); err != nil {
 		return err
 	}
 	if err := l.values(k); err != nil {

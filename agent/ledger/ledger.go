@@ -25,8 +25,8 @@
 // notice; what it still has of the old one is that epoch's tail. After a stop that
 // nobody ordered everything is read before it is opened.
 //
-// Pruning. An operation that the hub has applied and that is older than the
-// caller wants to keep loses its bytes; its key, answer and chain stay for ever,
+// Pruning. An operation that the hub has held for longer than the caller wants,
+// by the hub's clock and never by this PC's, loses its bytes; its key, answer and chain stay for ever,
 // so a till that repeats itself years later still gets its first answer. Only
 // ByKey finds it then.
 package ledger
@@ -43,7 +43,7 @@ type Entry struct {
 	Bytes         []byte // never empty on its way in; empty once pruned
 	Kind          string
 	Receipt, Till string
-	At            int64    // the store's clock, unix ms
+	At            int64    // the store's clock when it was recorded, unix ms: its time is counted from here, not from what a till claims
 	Key           string   // idempotency key, unique for ever; may be empty
 	Fingerprint   [32]byte // of the request's body
 	Answer        []byte   // the body the till was given
@@ -85,9 +85,10 @@ func (e *EpochHead) settled(sequence uint64) bool { return sequence <= e.Through
 type Kept struct {
 	Base     protocol.HubPosition
 	Through  protocol.Position
-	Rebase   bool // another incarnation: levels, claims, outcomes, tasks and transfers are void
-	Restart  bool // claims start over
-	Renew    bool // tasks and transfers start over
+	Now      int64 // the hub's clock, ms; 0: not told
+	Rebase   bool  // another incarnation: levels, claims, outcomes, tasks and transfers are void
+	Restart  bool  // claims start over
+	Renew    bool  // tasks and transfers start over
 	Items    []stock.Item
 	Levels   []stock.StoreLevel
 	Claims   []stock.StoreClaim
@@ -173,9 +174,10 @@ type Ledger interface {
 	Epochs() []EpochHead
 	// Backup begins a copy of the ledger, made a slice at a time.
 	Backup() (*Copying, error)
-	// Prune takes the bytes of settled operations that were recorded before a
-	// time, in unix ms: from the oldest up to the first that is younger, and at
-	// most protocol.MaxPruned in a call. It returns how many.
+	// Prune takes the bytes of operations that the hub was known to hold before a
+	// time of its own clock, in ms, by the days at which rounds told of it; all that
+	// it holds where no round has told of a later time. At most protocol.MaxPruned in
+	// a call, oldest first. It returns how many.
 	Prune(before int64) (int, error)
 	Close() error
 }

@@ -29,6 +29,8 @@ type Memory struct {
 	outcomes     map[Place][]stock.Outcome
 	policy       stock.StorePolicy
 	notices      []Notice
+	held         []held // how far the hub held it, a day apart
+	heard        int64
 	failed       error
 }
 
@@ -224,6 +226,7 @@ func (m *Memory) Keep(k Kept) error {
 		m.addOutcome(o)
 	}
 	m.base, m.present().Through = k.Base, k.Through
+	m.note(&k)
 	return nil
 }
 
@@ -278,11 +281,35 @@ func (m *Memory) Backup() (*Copying, error) { return nil, errors.Join(m.failed, 
 // Mark has no file to write.
 func (m *Memory) Mark() func() error { return nil }
 
-// Prune takes the bytes of old settled operations.
+// note remembers how far the hub holds the ledger.
+func (m *Memory) note(k *Kept) {
+	if k.Rebase {
+		m.held = nil
+	}
+	last := int64(0)
+	if n := len(m.held); n > 0 {
+		last = m.held[n-1].now
+	}
+	if notes(last, k.Now) {
+		m.held = append(slices.Clip(m.held), held{k.Now, int64(len(m.epochs)), k.Through.Sequence})
+	}
+	m.heard = max(k.Now, 0)
+}
+
+// Prune takes the bytes of old operations that the hub holds.
 func (m *Memory) Prune(before int64) (pruned int, err error) {
+	past := held{m.heard, int64(len(m.epochs)), m.present().Through.Sequence}
+	if past.now >= before {
+		past = held{}
+		for _, h := range m.held {
+			if h.now < before {
+				past = h
+			}
+		}
+	}
 	for n := range m.epochs {
 		e := &m.epochs[n]
-		for m.failed == nil && pruned < protocol.MaxPruned && e.Pruned+1 < e.Through.Sequence && m.log[m.first[n]+int(e.Pruned)].At < before {
+		for m.failed == nil && pruned < protocol.MaxPruned && e.Pruned < past.upTo(int64(n)+1, e) {
 			e.Pruned++
 			pruned++
 		}
@@ -292,6 +319,6 @@ func (m *Memory) Prune(before int64) (pruned int, err error) {
 
 // Close lets the next program begin anew.
 func (m *Memory) Close() error {
-	m.failed = nil
+	m.failed, m.heard = nil, 0
 	return nil
 }

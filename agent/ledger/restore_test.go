@@ -118,6 +118,28 @@ func TestVerifyFindsWhateverIsDamaged(t *testing.T) {
 	}
 }
 
+// Of what was pruned only the rows are left to prove.
+func TestVerifyFindsAGapInWhatWasPruned(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	write(t, l, 1, 30, 10)
+	if err := l.Keep(ledger.Kept{Through: l.Head().Position}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := l.Prune(1); n != 29 || err != nil {
+		t.Fatal(n, err)
+	}
+	shut(t, l)
+	file := filepath.Join(dir, "ledger.db")
+	if _, err := ledger.Verify(file); err != nil {
+		t.Fatal(err)
+	}
+	change(t, dir, "DELETE FROM operation WHERE receipt = 'R9'")
+	if _, err := ledger.Verify(file); !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), "operation 9") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // A backup takes the place of the ledger, in a new epoch; what it replaced is kept,
 // sales that are only there included.
 func TestARestoreBeginsANewEpochAndKeepsWhatItReplaced(t *testing.T) {

@@ -24,8 +24,10 @@ var (
 	schema5 string
 	//go:embed schema_6.sql
 	schema6 string
+	//go:embed schema_7.sql
+	schema7 string
 
-	steps = []string{schema1, schema2, schema3, schema4, schema5, schema6} // to version 1, from 1 to 2, and so on
+	steps = []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7} // to version 1, from 1 to 2, and so on
 )
 
 const applicationID = 0x53_48_4c_46 // "SHLF": another program's database is not taken for ours

@@ -29,6 +29,8 @@ type SQLite struct {
 	base         protocol.HubPosition
 	epochs       []EpochHead // number n at n-1; the last is the present one
 	random       io.Reader
+	heard        int64     // the hub's clock in the last round of this run, ms
+	noted        int64     // and in the last that was remembered
 	marked       highWater // what the high-water file says, or is being told
 }
 
@@ -137,6 +139,9 @@ func (l *SQLite) readHead() (err error) {
 		return err
 	}
 	if l.base.Index, err = l.about("base"); err != nil {
+		return err
+	}
+	if l.noted, err = l.database.number("SELECT coalesce(max(hub_ms), 0) FROM held"); err != nil {
 		return err
 	}
 	err = l.query(func(row []driver.Value) error {

@@ -57,6 +57,12 @@ func TestADoubtBeginsANewEpochAndIsSaid(t *testing.T) {
 		"the end of the ledger is gone": {func(t *testing.T, dir string) {
 			change(t, dir, "DELETE FROM operation WHERE receipt IN ('R2', 'R3')")
 		}, ledger.Notice{ID: 1, Kind: ledger.NoticeLost, After: 1, UpTo: 3, At: 1}},
+		"the last operation is gone": {func(t *testing.T, dir string) {
+			change(t, dir, "DELETE FROM operation WHERE receipt = 'R3'")
+		}, ledger.Notice{ID: 1, Kind: ledger.NoticeLost, After: 2, UpTo: 3, At: 2}},
+		"the mark of another PC": {func(t *testing.T, dir string) {
+			change(t, dir, "UPDATE about SET value = 'another' WHERE name = 'installation'")
+		}, ledger.Notice{ID: 1, Kind: ledger.NoticeOther, After: 3, At: 3}},
 		"an older copy of the file": {func(t *testing.T, dir string) {
 			older := left(t, dir)
 			l := open(t, dir)

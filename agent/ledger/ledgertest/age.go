@@ -20,6 +20,14 @@ func settle(t *testing.T, l ledger.Ledger, through protocol.Position) {
 	}
 }
 
+// settleOn is settle on a day of the hub's clock.
+func settleOn(t *testing.T, l ledger.Ledger, day int64, through protocol.Position) {
+	t.Helper()
+	if err := l.Keep(ledger.Kept{Through: through, Now: day * protocol.HeldEveryMS}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func prune(t *testing.T, l ledger.Ledger, before int64) int {
 	t.Helper()
 	n, err := l.Prune(before)
@@ -73,11 +81,13 @@ func strangeWatermark(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {
 func pruning(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	epoch := l.Head().Epoch
 	records := write(t, l, 1, 9)
-	equal(t, "pruned before the hub has them", prune(t, l, 100), 0)
-	settle(t, l, at(records, 7))
-	equal(t, "pruned by age", prune(t, l, 4), 3)
-	equal(t, "pruned again", prune(t, l, 4), 0)
-	equal(t, "pruned below the watermark", prune(t, l, 100), 3)
+	equal(t, "pruned before the hub has them", prune(t, l, 100*protocol.HeldEveryMS), 0)
+	settleOn(t, l, 1, at(records, 3))
+	settleOn(t, l, 10, at(records, 7))
+	equal(t, "pruned too early", prune(t, l, protocol.HeldEveryMS), 0)
+	equal(t, "pruned by age", prune(t, l, 5*protocol.HeldEveryMS), 3)
+	equal(t, "pruned again", prune(t, l, 5*protocol.HeldEveryMS), 0)
+	equal(t, "pruned below the watermark", prune(t, l, 100*protocol.HeldEveryMS), 3)
 	l = again()
 	equal(t, "pruned", l.Epochs()[0].Pruned, 6)
 	equal(t, "position", l.Head().Position, at(records, 9))
@@ -103,8 +113,9 @@ func pruning(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 // A hub that lost everything must not stop a store that no longer has it either.
 func prunedForOldHub(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	records := write(t, l, 1, 9)
-	settle(t, l, at(records, 8))
-	prune(t, l, 6)
+	settleOn(t, l, 1, at(records, 5))
+	settleOn(t, l, 9, at(records, 8))
+	equal(t, "pruned", prune(t, l, 5*protocol.HeldEveryMS), 5)
 	if err := l.Keep(ledger.Kept{Rebase: true, Base: protocol.HubPosition{Incarnation: 2}}); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +125,34 @@ func prunedForOldHub(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) 
 	if err != nil || len(operations) != 4 {
 		t.Fatalf("what is pending again: %d, %v", len(operations), err)
 	}
+}
+
+// What the hub held is remembered over a restart, a day apart; another hub has held
+// nothing yet, and a round that tells no time says nothing of it.
+func pruneRemembers(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
+	const day = protocol.HeldEveryMS
+	records := write(t, l, 1, 9)
+	settleOn(t, l, 1, at(records, 3))
+	if err := l.Keep(ledger.Kept{Through: at(records, 5), Now: 2*day - 1}); err != nil { // the same day
+		t.Fatal(err)
+	}
+	settleOn(t, l, 4, at(records, 8))
+	l = again()
+	settleOn(t, l, 4, at(records, 8))
+	equal(t, "pruned by what an earlier run remembered", prune(t, l, 3*day), 3)
+	if err := l.Keep(ledger.Kept{Rebase: true, Base: protocol.HubPosition{Incarnation: 2}, Through: at(records, 8), Now: 6 * day}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "pruned by what another hub held", prune(t, l, 6*day), 0)
+	settleOn(t, l, 9, at(records, 9))
+	equal(t, "pruned by what this one held", prune(t, l, 7*day), 5)
+	if err := l.NewEpoch("second", ledger.Notice{Kind: ledger.NoticeLost}); err != nil {
+		t.Fatal(err)
+	}
+	later := write(t, l, 10, 14)
+	settleOn(t, l, 20, at(later, 4))
+	settleOn(t, l, 30, at(later, 5))
+	equal(t, "pruned of two epochs", prune(t, l, 25*day), 4)
 }
 
 func pruneSlices(t *testing.T, l ledger.Ledger, _ func() ledger.Ledger) {

@@ -31,6 +31,7 @@ func Conformance(t *testing.T, open Open) {
 		"a round is kept whole":                rounds,
 		"an old epoch keeps its watermark":     settledEpochs,
 		"pruning keeps keys and answers":       pruning,
+		"pruning goes by the hub's clock":      pruneRemembers,
 		"pruning goes by slices":               pruneSlices,
 		"what was pruned stays settled":        prunedForOldHub,
 		"a rebase drops the old base":          rebase,

@@ -31,6 +31,10 @@ func tails(t *testing.T, l ledger.Ledger, again func() ledger.Ledger) {
 	if err != nil || len(waiting) > 0 {
 		t.Fatalf("%d operations wait for a person, %v: they go up by themselves", len(waiting), err)
 	}
+	one, _, err := l.BySequence(first, 4)
+	if err != nil || one.Quarantined || one.Settled {
+		t.Fatalf("operation 4 is %+v, %v", one, err)
+	}
 	operations, end, err := l.ReadEpoch(first, tail.Through, 10, 1<<20)
 	if err != nil || len(operations) != 3 || end != tail.Position {
 		t.Fatalf("the tail: %d operations up to %d, %v", len(operations), end.Sequence, err)
