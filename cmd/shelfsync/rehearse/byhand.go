@@ -184,6 +184,9 @@ func (b *book) shift(record *api.JournalRecord) {
 	i := slices.IndexFunc(b.shifts[record.Reservation], func(a *Answer) bool { return indexOf(a.Position) >= position })
 	if i < 0 || indexOf(b.shifts[record.Reservation][i].Position) > position {
 		b.late[record.Reservation], b.vague[record.Reservation] = true, true
+		for _, want := range b.wants[record.Reservation].Wants {
+			b.lateItems[want.Item] = true
+		}
 	}
 	if i < 0 {
 		return

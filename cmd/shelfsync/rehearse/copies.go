@@ -113,10 +113,16 @@ func (r *Run) restorePC(ctx context.Context, _ int) (observed bool, err error) {
 }
 
 // clonePC copies a store's disk and runs the copy beside it, with the same wires:
-// both sell while the store is cut off, and both go on when it is linked again.
+// both hold slips that the hub has not seen, sell more while the store is cut off,
+// and go on when it is linked again.
 func (r *Run) clonePC(ctx context.Context, _ int) (observed bool, err error) {
 	location := r.plan.copied.cloned
 	s := r.agents[location]
+	s.cut()
+	defer s.heal()
+	if err := r.sellsAlone(ctx, s.agent, location, s.pc, "both"); err != nil {
+		return false, err
+	}
 	folder, err := r.image(ctx, location, "-copy")
 	if err != nil {
 		return false, err
@@ -127,8 +133,6 @@ func (r *Run) clonePC(ctx context.Context, _ int) (observed bool, err error) {
 	}
 	copied.args[1+slices.Index(copied.args, "--data")] = folder
 	pc := filepath.Base(folder)
-	s.cut()
-	defer s.heal()
 	if err := copied.Start(); err != nil {
 		return false, err
 	}
