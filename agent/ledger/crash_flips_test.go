@@ -42,6 +42,8 @@ type flipped struct {
 	files map[string][]byte
 	told  []string // after every commit; the last is what it holds
 	bytes [][]byte // of acknowledged operations: theirs, their keys, answers and chains
+
+	earlier []map[string][]byte // its files after every commit
 }
 
 // holds plays a day of everything and leaves the folder as a kill does, or as a
@@ -60,7 +62,7 @@ func holds(t *testing.T, clean bool) flipped {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.told = append(f.told, text)
+		f.told, f.earlier = append(f.told, text), append(f.earlier, filesOf(t, s.dir))
 	}
 	for cursor, more := ledger.Cursor(0), true; more; {
 		records, next, err := s.l.List(cursor, 100)
@@ -109,11 +111,16 @@ func (f *flipped) choose(random *rand.Rand, acknowledged bool) (name string, bit
 	return name, random.IntN(8 * len(f.files[name]))
 }
 
-// open tells what a ledger makes of a flipped bit.
-func (f *flipped) open(dir, name string, bit int) (found finding, err error) {
+// flip tells what a ledger makes of a flipped bit.
+func (f *flipped) flip(dir, name string, bit int) (finding, error) {
 	files := maps.Clone(f.files)
 	files[name] = bytes.Clone(files[name])
 	files[name][bit/8] ^= 1 << (bit % 8)
+	return f.open(dir, files)
+}
+
+// open tells what a ledger makes of files that are not what it left.
+func (f *flipped) open(dir string, files map[string][]byte) (found finding, err error) {
 	if err := crashdisk.WriteImage(dir, files); err != nil {
 		return other, err
 	}
@@ -158,7 +165,7 @@ func TestAFlippedBitIsFoundOrHarmless(t *testing.T) {
 			random, counts := rand.New(rand.NewPCG(seed(t), 9)), map[finding]int{}
 			for n := range amount(50, 500) {
 				file, bit := f.choose(random, n%2 == 0)
-				found, why := f.open(dir, file, bit)
+				found, why := f.flip(dir, file, bit)
 				if slices.Contains(silent, found) {
 					t.Errorf("seed %d, flip %d, bit %d of %s: %s: %v", seed(t), n, bit, file, found, why)
 				}

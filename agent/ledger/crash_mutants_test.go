@@ -38,6 +38,8 @@ var mutants = []mutant{
 		powerCuts + "after a kill", "power cut after"},
 	{"an error of storage does not stick", "database.go", []edit{{"	if err != nil {\n		d.failed = err\n	}\n	return err\n}\n\n// Close", "	return err\n}\n\n// Close"}},
 		"TestTheNthCallOfTheDiskFails/200 sales", "the ledger went on"},
+	{"SQLite takes the log into the file by itself", "database.go", []edit{{"wal_autocheckpoint = 0", "wal_autocheckpoint = 20"}, {`"wal_autocheckpoint": "0"`, `"wal_autocheckpoint": "20"`},
+		{"pages >= d.logPages", "pages > 1<<40"}}, "TestTheNthCallOfTheDiskFails/its own checkpoints", "says nothing of it"},
 	{"the chain is not proved at open", "sqlite.go", []edit{{"	if err := prove(); err != nil {\n		return err\n	}\n", "	_ = prove\n"}}, "TestWhatIsNotOursOrDamagedIsRefused", "want an error that says"},
 	{"sums are not compared", "prove.go", []edit{{"ok && have != sumOf(e, chain)", "ok && have != sumOf(e, chain) && sequence == 0"}}, "TestAFlippedBitIsFoundOrHarmless", "another operation is read"},
 	{"a log that is damaged is taken for a short one", "wal.go", []edit{{"log.behind > 1", "log.behind > 1<<30"}}, "TestADamagedLogIsNotTakenForAShortOne", "got <nil>"},

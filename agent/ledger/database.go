@@ -22,14 +22,14 @@ const safeVersion = 3_051_003
 // pragmas are set on the one connection. FULL syncs the log at each commit; the
 // driver's own default does not, and an answered sale could vanish.
 var pragmas = []string{
-	"locking_mode = EXCLUSIVE", "query_only = OFF", "page_size = 4096", "synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 1000", "journal_size_limit = 67108864", "mmap_size = 0",
+	"locking_mode = EXCLUSIVE", "query_only = OFF", "page_size = 4096", "synchronous = EXTRA", "journal_mode = WAL", "wal_autocheckpoint = 0", "journal_size_limit = 67108864", "mmap_size = 0",
 	"cell_size_check = ON", "trusted_schema = OFF", "temp_store = MEMORY", "foreign_keys = ON", "cache_size = -8000",
 	"fullfsync = ON", "checkpoint_fullfsync = ON", "busy_timeout = 5000",
 }
 
 // promised are read back: a pragma that did not take is a promise we cannot keep.
 var promised = map[string]string{
-	"locking_mode": "exclusive", "query_only": "0", "cache_size": "-8000", "busy_timeout": "5000", "page_size": "4096", "synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "1000", "journal_size_limit": "67108864", "mmap_size": "0",
+	"locking_mode": "exclusive", "query_only": "0", "cache_size": "-8000", "busy_timeout": "5000", "page_size": "4096", "synchronous": "3", "journal_mode": "wal", "wal_autocheckpoint": "0", "journal_size_limit": "67108864", "mmap_size": "0",
 	"cell_size_check": "1", "trusted_schema": "0", "temp_store": "2", "foreign_keys": "1", "fullfsync": "1", "checkpoint_fullfsync": "1",
 }
 
@@ -41,7 +41,8 @@ type database struct {
 	conn     *sqlite3.SQLiteConn
 	prepared map[string]*sqlite3.SQLiteStmt
 	lock     *os.File
-	unclean  bool // the last program left a log: it did not end by itself
+	logPages int64 // how long the log may grow
+	unclean  bool  // the last program left a log: it did not end by itself
 	failed   error
 }
 
@@ -139,7 +140,7 @@ func dial(path string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}}, nil
+	return &database{conn: conn.(*sqlite3.SQLiteConn), prepared: map[string]*sqlite3.SQLiteStmt{}, logPages: checkpointPages}, nil
 }
 
 // inURI writes what a path may hold and a URI gives a meaning to.
@@ -292,10 +293,26 @@ func (d *database) transaction(body func() error) error {
 		}
 		if err != nil {
 			_ = d.exec("ROLLBACK") // the first error is the one to tell
+		} else {
+			err = d.checkpoint()
 		}
 	}
 	if err != nil {
 		d.failed = err
+	}
+	return err
+}
+
+// checkpointPages is how long the log grows before it is taken into the file.
+const checkpointPages = 1000
+
+// checkpoint takes a long log into the file. SQLite would do so by itself after a
+// commit, but then it tells nobody of an error.
+func (d *database) checkpoint() error {
+	var pages int64
+	err := d.query(func(row []driver.Value) error { pages, _ = row[1].(int64); return nil }, "PRAGMA wal_checkpoint(NOOP)")
+	if err == nil && pages >= d.logPages {
+		_, err = d.text("PRAGMA wal_checkpoint(PASSIVE)")
 	}
 	return err
 }

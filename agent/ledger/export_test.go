@@ -47,6 +47,9 @@ func (l *SQLite) Run(text string) (lines []string, err error) {
 // Promised reads the settings back once more.
 func (l *SQLite) Promised() error { return l.verified() }
 
+// CheckpointAt lets the log grow to so many pages.
+func (l *SQLite) CheckpointAt(pages int64) { l.logPages = pages }
+
 // Marked is the sequence in a folder's high-water file.
 func Marked(dir string) uint64 {
 	w, err := readWater(dir)

@@ -127,7 +127,7 @@ func TestALedgerOfVersion2IsBroughtUpToDate(t *testing.T) {
 }
 
 func TestASettingThatDidNotTakeIsRefused(t *testing.T) {
-	for name, other := range map[string]string{"synchronous": "NORMAL", "wal_autocheckpoint": "0", "journal_size_limit": "-1", "mmap_size": "1048576",
+	for name, other := range map[string]string{"synchronous": "NORMAL", "wal_autocheckpoint": "1000", "journal_size_limit": "-1", "mmap_size": "1048576",
 		"cell_size_check": "OFF", "trusted_schema": "ON", "temp_store": "FILE", "foreign_keys": "OFF", "fullfsync": "OFF", "checkpoint_fullfsync": "OFF",
 		"journal_mode": "DELETE"} {
 		t.Run(name, func(t *testing.T) {

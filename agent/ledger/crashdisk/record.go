@@ -168,7 +168,7 @@ func (d *Disk) note(kind Kind, at int64, name, other string, data []byte) {
 
 // Fail lets the nth call of a kind from the beginning fail, and those up to last
 // after it: with an error of input and output, or for want of space. A write that
-// fails has done its first half.
+// fails has done its first half, in whole sectors.
 func (d *Disk) Fail(kind Kind, nth, last int, noSpace bool) {
 	code := ioErrors[kind]
 	if noSpace {

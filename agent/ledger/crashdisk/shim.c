@@ -92,12 +92,12 @@ static int file_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at) {
   return CALL(f, xRead, to, n, at);
 }
 
-// A write that fails has written its first half: so do real disks.
+// A write that fails has written its first half, in whole sectors: so do real disks.
 static int file_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at) {
   cd_file *c = (cd_file*)f;
   pthread_mutex_lock(&lock);
   int code = fault(c->disk, CD_WRITE);
-  int amount = code != 0 ? n / 2 : n;
+  int amount = code != 0 ? n / 2 / 512 * 512 : n;
   int rc = amount > 0 ? CALL(f, xWrite, from, amount, at) : SQLITE_OK;
   if (rc == SQLITE_OK) append(c->disk, CD_WRITE, code, at, c->name, "", from, amount);
   pthread_mutex_unlock(&lock);
