@@ -29,7 +29,7 @@ var storeMutants = []mutant{
 	{"older epochs that nobody brings to a hub set back", "F26: an old epoch's tail goes up before the new epoch", []edit{{"agent/tails.go",
 		"		if e.Through.Sequence > 0 {\n", "		if e.Through.Sequence > 1<<40 {\n"}}},
 	{"a clone's round taken for one's own", "F4: what a clone sent must not settle what was sold", []edit{{"agent/uplink.go",
-		"	return ok && record.Chain == at.Chain, nil\n", "	return ok, nil\n"}}},
+		"	return ok && record.Chain == at.Chain, nil\n", "	return ok && record.Sequence > 0, nil\n"}}},
 	{"what follows a fork is written again from one too late", "F4: what the hub has not is written again", []edit{{"agent/fork.go",
 		"Epoch: name, Through: known, After: unknown, Write", "Epoch: name, Through: known, After: unknown + 1, Write"}}},
 	{"what a fork left in doubt is written again", "F4: unanswerable goes to a person", []edit{{"agent/fork.go",
