@@ -17,7 +17,7 @@ var claimMutants = []mutant{
 	{"a claim moves back to where it came from", "domain 8: to the first other candidate", []edit{{"protocol/stock/yield.go",
 		"		if !c.wasAt(at) && s.Availability", "		if c.Location != at && s.Availability"}}},
 	{"a claim moves to where there is less than it takes", "domain 8: to a candidate with enough", []edit{{"protocol/stock/yield.go",
-		".Quantity() >= c.Quantity {\n			return at, true", ".Quantity()+c.Quantity > 0 {\n			return at, true"}}},
+		".Quantity() >= c.Quantity {\n			return at, true", ".Quantity()+Unit >= c.Quantity {\n			return at, true"}}},
 	{"a channel moves a claim to a closed location", "domain 8: the place must be open and have enough", []edit{{"protocol/stock/steps.go",
 		"		if p.free(to.No, line.Item) < q {\n", "		if p.free(to.No, line.Item) < q && to.State != Closed {\n"}}},
 	{"a paused location promises", "domain 1: paused promises nothing", []edit{{"protocol/stock/availability.go",
