@@ -35,8 +35,4 @@ var goodsMutants = []mutant{
 		{"protocol/stock/transfer.go", "		if t.Lines[i].Quantity < 0 {\n			s.toVariance(t, i)\n", "		if t.Lines[i].Quantity < -MaxQuantity {\n			s.toVariance(t, i)\n"}}},
 	{"a transfer closed with its goods on the road", "domain 4: what is left goes to variance", []edit{{"protocol/stock/transfer.go",
 		"	for i := range t.Lines {\n		s.toVariance(t, i)\n	}\n	s.dropTransfer(t)\n", "	s.dropTransfer(t)\n"}}},
-	{"papers that do not meet the goods that went ahead", "domain 4: the dispatch writes first where the goods arrived", []edit{{"protocol/stock/transfer.go",
-		"p.Account == line.Account && p.Quantity < 0 {\n			q := min(left, -p.Quantity)\n", "p.Account == line.Account && p.Quantity < 0 && p.At == to.No {\n			q := min(left, -p.Quantity)\n"}}},
-	{"a pallet known by its new number", "domain 4: was counts as the id", []edit{{"protocol/stock/transfer.go",
-		"	case op.Was != \"\":\n		return op.Was // the slip on the pallet says so\n", "	case op.Was != \"\" && op.ID.Epoch == \"\":\n		return op.Was // the slip on the pallet says so\n"}}},
 }

@@ -40,7 +40,7 @@ func checkClaims(w *World, prev, state *stock.State, entries []*stock.Entry) {
 				w.fail("O4", "line %s of %s expired without a tick", c.Line, r.ID)
 			case c.State == stock.Expired && from.State != stock.Expired && w.witness.glass.now < w.witness.glass.until[r.ID]:
 				w.fail("O4", "line %s of %s expired at %d ms, its term ends at %d", c.Line, r.ID, w.witness.glass.now, w.witness.glass.until[r.ID])
-			case from.State == stock.Staged && c.State == stock.Released && alone(entries) && !asked(state, r.ID, c):
+			case from.State == stock.Staged && c.State == stock.Released && !told(entries) && !asked(state, r.ID, c):
 				w.fail("O4", "line %s of %s was set aside and is released, and nobody puts its goods back", c.Line, r.ID)
 			case from.State == stock.Staged && c.State == stock.Confirmed && stepped(entries):
 				w.fail("O4", "line %s of %s was set aside, and a channel took that back", c.Line, r.ID)
@@ -166,6 +166,19 @@ func stepped(entries []*stock.Entry) bool {
 	}
 	_, ok := entries[0].Commands[0].(*stock.Step)
 	return ok
+}
+
+// told reports whether a store says anything in the entries: that a task is done, it
+// may be.
+func told(entries []*stock.Entry) bool {
+	for _, e := range entries {
+		for _, c := range e.Commands {
+			if _, ok := c.(*stock.Batch); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // asked reports whether the store is to put back the goods of a claim.

@@ -173,9 +173,13 @@ func (w *World) catalogue(more int) *stock.PutItems {
 func sendDocument(w *World, r *rand.Rand) bool {
 	d := &w.desk
 	c := &stock.Document{Source: "erp", Location: w.stores[r.IntN(len(w.stores))].code, Operation: stock.Operation{Document: fmt.Sprintf("D%d", len(d.documents)+1)}}
-	kind := []stock.Kind{stock.Delivery, stock.Delivery, stock.Sale, stock.Damage}[r.IntN(4)]
+	kind := []stock.Kind{stock.Adjust, stock.Delivery, stock.Adjust, stock.Damage}[r.IntN(4)] // a store with an agent takes corrections only
 	for range 1 + r.IntN(2) {
-		c.Operation.Lines = append(c.Operation.Lines, stock.Line{Kind: kind, Scanned: w.items[r.IntN(len(w.items))].code, Quantity: units(r, 4)})
+		l := stock.Line{Kind: kind, Scanned: w.items[r.IntN(len(w.items))].code, Quantity: units(r, 4)}
+		if kind == stock.Adjust {
+			l.Account, l.Reason = stock.Sellable, "an audit"
+		}
+		c.Operation.Lines = append(c.Operation.Lines, l)
 	}
 	doc := &document{command: c}
 	d.documents = append(d.documents, doc)
