@@ -190,3 +190,41 @@ func TestALedgerOfVersion5IsBroughtUpToDate(t *testing.T) {
 		t.Fatalf("it holds %s, tells %v, %v, head %+v", have, notices, err, l.Head())
 	}
 }
+
+// version6.db was written by a program that knew version 6: four operations of an
+// epoch that ended in doubt, of which the hub has two, and two more in the second.
+func TestALedgerOfVersion6IsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	for from, to := range map[string]string{"testdata/version6.db": "ledger.db", "testdata/version6.high-water": "high-water"} {
+		old, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := open(t, dir)
+	if have, want := dump(t, l), golden(t); have != want {
+		t.Fatalf("have:\n%s\nwant:\n%s", have, want)
+	}
+	tail, head := l.Epochs()[0], l.Head()
+	if !tail.Tail || tail.Through.Sequence != 2 || tail.Position.Sequence != 4 || head.Epoch != "second" || head.Position.Sequence != 2 {
+		t.Fatalf("the tail is %+v, the head %+v", tail, head)
+	}
+	told, err := l.Notices()
+	if err != nil || len(told) != 1 || told[0].UpTo != 6 {
+		t.Fatalf("people are told %+v, %v", told, err)
+	}
+	if err := l.Keep(ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 41}, Through: head.Position, Now: protocol.HeldEveryMS}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, dir)
+	defer l.Close()
+	if n, err := l.Prune(2 * protocol.HeldEveryMS); n != 2 || err != nil { // one below each watermark
+		t.Fatalf("%d were pruned, %v", n, err)
+	}
+}
