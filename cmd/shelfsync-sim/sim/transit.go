@@ -8,9 +8,11 @@ func (x *witness) sent(at written, op *stock.Operation, line stock.Line, code st
 	if line.Kind != stock.Dispatch || op.Reverses != "" || at.epoch == "" || means.service || code != 0 {
 		return
 	}
-	if op.Was == "" { // the state remembers no other numbers of what is over
-		x.papers[stock.OperationID{Agent: at.location, Epoch: at.epoch, Sequence: at.sequence}.String()] = true
+	id := stock.OperationID{Agent: at.location, Epoch: at.epoch, Sequence: at.sequence}.String()
+	if op.Was != "" { // that is the number on the slip
+		id = op.Was
 	}
+	x.papers[id] = true
 }
 
 // checkTransit: what stands in transit at a level is what open transfers say, and
