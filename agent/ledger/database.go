@@ -127,6 +127,19 @@ func lockFolder(dir string) (*os.File, error) {
 	return lock, nil
 }
 
+// idle refuses the file of a ledger that a program has open: it would be copied while
+// it changes, and what is whole would look damaged.
+func idle(file string) error {
+	lock, err := os.Open(filepath.Join(filepath.Dir(file), "lock"))
+	if err != nil || filepath.Base(file) != "ledger.db" { // a backup, or a disk from elsewhere
+		return nil
+	}
+	if syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
+		err = fmt.Errorf("an agent runs on it, and sends what it has by itself: %w", ErrInUse)
+	}
+	return errors.Join(err, lock.Close())
+}
+
 // dial opens a connection as the driver does; it promises nothing yet. No other
 // program gets at the file as long as it is open: nobody checkpoints beside us, and
 // nobody's long look at it lets the log grow. The driver reads the file as it opens
