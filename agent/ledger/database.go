@@ -46,10 +46,18 @@ type database struct {
 	failed   error
 }
 
+// unsafeVersion refuses a version of SQLite that may lose what it has committed.
+func unsafeVersion(number int) error {
+	if number < safeVersion {
+		return fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits: build it with %d or later", number, safeVersion)
+	}
+	return nil
+}
+
 // openDatabase opens, or creates whole, the ledger of a folder.
 func openDatabase(dir string, found func(*database) error) (*database, error) {
-	if _, number, _ := sqlite3.Version(); number < safeVersion {
-		return nil, fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits: build it with %d or later", number, safeVersion)
+	if _, number, _ := sqlite3.Version(); unsafeVersion(number) != nil {
+		return nil, unsafeVersion(number)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make ledger folder: %w", err)
