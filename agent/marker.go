@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"errors"
+	"syscall"
+
 	"github.com/shelfsync/shelfsync/agent/ledger"
 	"github.com/shelfsync/shelfsync/protocol"
 )
@@ -12,7 +15,9 @@ type marker struct {
 	writes   chan func() error
 	wrote    chan error
 	writing  bool
-	unmarked int // operations since the last write was begun
+	write    func() error // the last that was begun
+	again    func() error // one for which the disk had no room
+	unmarked int          // operations since the last write was begun
 }
 
 func newMarker() marker {
@@ -41,17 +46,31 @@ func (m *marker) mark(l ledger.Ledger) {
 		return
 	}
 	m.unmarked = 0
-	if write := l.Mark(); write != nil {
-		m.writing = true
+	write := l.Mark()
+	if write == nil {
+		write = m.again
+	}
+	if m.again = nil; write != nil {
+		m.writing, m.write = true, write
 		m.writes <- write
 	}
+}
+
+// ended takes how a write ended. A full disk is no disk that failed: nothing is
+// recorded on it, so the file is not far behind, and it is written when there is room.
+func (m *marker) ended(err error) error {
+	if m.writing = false; errors.Is(err, syscall.ENOSPC) {
+		m.again = m.write
+		return nil
+	}
+	return err
 }
 
 // end waits for the write that is under way.
 func (m *marker) end() (err error) {
 	close(m.writes)
 	for one := range m.wrote {
-		err = one
+		err = m.ended(one)
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package agent_test
 
 import (
 	"errors"
+	"fmt"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +100,32 @@ func TestNoTillWaitsForTheHighWaterFile(t *testing.T) {
 		time.Sleep(protocol.BeatMS*time.Millisecond + 1)
 		if at := m.next(t); at != 3*protocol.MaxUnmarked {
 			t.Errorf("the next is of %d", at)
+		}
+		r.end(nil)
+	})
+}
+
+// A full disk is no disk that failed: the store goes on, and the file is written once
+// there is room, though nothing more was recorded.
+func TestAFullDiskPutsTheHighWaterFileOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m := runMarked(t)
+		m.fails = fmt.Errorf("write high-water file: %w", syscall.ENOSPC)
+		r.start()
+		r.sellOne()
+		for range 3 {
+			time.Sleep(protocol.BeatMS*time.Millisecond + 1)
+			if at := m.next(t); at != 1 {
+				t.Errorf("it was tried with %d", at)
+			}
+		}
+		synctest.Wait()
+		m.fails = nil
+		time.Sleep(protocol.BeatMS*time.Millisecond + 1)
+		m.next(t)
+		time.Sleep(3 * protocol.BeatMS * time.Millisecond)
+		if synctest.Wait(); len(m.writes) > 0 {
+			t.Error("it was written, and then once more")
 		}
 		r.end(nil)
 	})

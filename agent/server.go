@@ -166,8 +166,7 @@ func (s *Server) loop(ctx context.Context) {
 		case <-copies.turn:
 			copies.step()
 		case err := <-s.marker.wrote:
-			s.marker.writing = false
-			s.note(err)
+			s.note(s.marker.ended(err))
 		case <-beat.C:
 			s.note(s.agent.Beat())
 			s.marker.mark(s.agent.ledger)

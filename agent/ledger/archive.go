@@ -46,6 +46,9 @@ func OpenArchive(file string) (*Archive, error) {
 
 func (a *Archive) open(file string) error {
 	path := filepath.Join(a.folder, "ledger.db")
+	if err := idle(file); err != nil {
+		return err
+	}
 	if err := copyFile(file, path); err != nil {
 		return err
 	}

@@ -46,10 +46,18 @@ type database struct {
 	failed   error
 }
 
+// unsafeVersion refuses a version of SQLite that may lose what it has committed.
+func unsafeVersion(number int) error {
+	if number < safeVersion {
+		return fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits: build it with %d or later", number, safeVersion)
+	}
+	return nil
+}
+
 // openDatabase opens, or creates whole, the ledger of a folder.
 func openDatabase(dir string, found func(*database) error) (*database, error) {
-	if _, number, _ := sqlite3.Version(); number < safeVersion {
-		return nil, fmt.Errorf("open ledger: this program has SQLite %d, which may lose commits: build it with %d or later", number, safeVersion)
+	if _, number, _ := sqlite3.Version(); unsafeVersion(number) != nil {
+		return nil, unsafeVersion(number)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make ledger folder: %w", err)
@@ -125,6 +133,19 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("lock ledger %s: %w", dir, ErrInUse), lock.Close())
 	}
 	return lock, nil
+}
+
+// idle refuses the file of a ledger that a program has open: it would be copied while
+// it changes, and what is whole would look damaged.
+func idle(file string) error {
+	lock, err := os.Open(filepath.Join(filepath.Dir(file), "lock"))
+	if err != nil || filepath.Base(file) != "ledger.db" { // a backup, or a disk from elsewhere
+		return nil
+	}
+	if syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
+		err = fmt.Errorf("an agent runs on it, and sends what it has by itself: %w", ErrInUse)
+	}
+	return errors.Join(err, lock.Close())
 }
 
 // dial opens a connection as the driver does; it promises nothing yet. No other

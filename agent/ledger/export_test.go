@@ -74,3 +74,6 @@ func LaterMark() []byte {
 
 // SetAside is the first half of a restore.
 func SetAside(dir string) (string, error) { return setAside(dir) }
+
+// Unsafe is what a version of SQLite is refused with.
+func Unsafe(number int) error { return unsafeVersion(number) }

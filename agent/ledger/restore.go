@@ -38,6 +38,9 @@ func Verify(file string) (p Proved, err error) {
 
 // proved opens a copy of a ledger's file and proves it whole.
 func proved(file, copied string) (*SQLite, error) {
+	if err := idle(file); err != nil {
+		return nil, err
+	}
 	if err := disk.copy(file, copied); err != nil {
 		return nil, err
 	}

@@ -118,6 +118,31 @@ func TestVerifyFindsWhateverIsDamaged(t *testing.T) {
 	}
 }
 
+// A ledger that is written while it is read would look damaged.
+func TestALedgerThatIsOpenIsNotReadBesideItsProgram(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	write(t, l, 1, 3, 1)
+	file := filepath.Join(dir, "ledger.db")
+	if _, err := ledger.Verify(file); !errors.Is(err, ledger.ErrInUse) {
+		t.Fatalf("verify: %v", err)
+	}
+	if _, err := ledger.OpenArchive(file); !errors.Is(err, ledger.ErrInUse) {
+		t.Fatalf("import: %v", err)
+	}
+	shut(t, l)
+	if _, err := ledger.Verify(file); err != nil {
+		t.Fatal(err)
+	}
+	a, err := ledger.OpenArchive(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Of what was pruned only the rows are left to prove.
 func TestVerifyFindsAGapInWhatWasPruned(t *testing.T) {
 	dir := t.TempDir()

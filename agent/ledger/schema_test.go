@@ -228,3 +228,11 @@ func TestALedgerOfVersion6IsBroughtUpToDate(t *testing.T) {
 		t.Fatalf("%d were pruned, %v", n, err)
 	}
 }
+
+func TestASQLiteThatMayLoseCommitsIsRefused(t *testing.T) {
+	for number, refused := range map[int]bool{3_051_002: true, 3_044_000: true, 3_051_003: false, 3_054_001: false} {
+		if err := ledger.Unsafe(number); refused != (err != nil) {
+			t.Errorf("SQLite %d: %v", number, err)
+		}
+	}
+}
