@@ -60,7 +60,7 @@ var (
 
 	// checkpoints is what SQLite does by itself after a thousand pages.
 	checkpoints = step{what: "checkpoint", do: func(s *store) error { _, err := s.l.Run("PRAGMA wal_checkpoint(PASSIVE)"); return err }}
-	prunes      = step{what: "prune", do: func(s *store) error { _, err := s.l.Prune(1 << 40); return err }}
+	prunes      = step{what: "prune", do: func(s *store) error { _, err := s.l.Prune(1 << 50); return err }}
 	marks       = step{what: "mark", do: func(s *store) error {
 		if write := s.l.Mark(); write != nil {
 			return write()
@@ -125,7 +125,7 @@ func hears(levels int, behind uint64) step {
 	return step{what: "keep", do: func(s *store) error {
 		s.rounds++
 		head := s.l.Head()
-		k := ledger.Kept{Base: protocol.HubPosition{Incarnation: 7, Index: 40 + s.rounds}, Through: head.Through, Renew: s.rounds%3 == 0}
+		k := ledger.Kept{Now: 1e12 + int64(s.rounds)*protocol.HeldEveryMS, Base: protocol.HubPosition{Incarnation: 7, Index: 40 + s.rounds}, Through: head.Through, Renew: s.rounds%3 == 0}
 		if last := head.Position.Sequence; last > behind {
 			chain, _, err := s.l.Chain(head.Epoch, last-behind)
 			if err != nil {

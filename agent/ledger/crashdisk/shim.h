@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-// What was done to a disk. The numbers are those of Kind in record.go.
+// What was done to a disk. The numbers are those of Kind in events.go.
 enum { CD_CREATE = 1, CD_WRITE, CD_TRUNCATE, CD_SYNC, CD_SYNCDIR, CD_DELETE, CD_RENAME, CD_MARK, CD_READ, CD_OPEN, CD_LINK, CD_KINDS };
 
 // One event; its name and its data follow it in the log.
