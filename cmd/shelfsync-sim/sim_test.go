@@ -118,6 +118,27 @@ func TestAMutantIsFoundAndShrunk(t *testing.T) {
 	}
 }
 
+// Every planted bug still fits the source: a rule that moved takes its mutant along.
+func TestEveryEditFits(t *testing.T) {
+	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for i, m := range planted() {
+		if _, err := m.overlay(root, filepath.Join(t.TempDir(), strconv.Itoa(i))); err != nil {
+			t.Error(err)
+		}
+		if names[m.name] || m.rule == "" {
+			t.Errorf("mutant %q is there twice, or breaks no rule", m.name)
+		}
+		names[m.name] = true
+	}
+	if len(names) < 25 {
+		t.Errorf("%d mutants", len(names))
+	}
+}
+
 func TestAnEditThatNoLongerFits(t *testing.T) {
 	m := mutant{name: "gone", edits: []edit{{"protocol/stock/state.go", "no such text", ""}}}
 	root, err := moduleRoot(t.Context())
