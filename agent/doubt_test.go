@@ -187,6 +187,27 @@ func TestATailOfAnotherHistoryIsWrittenAgainOnce(t *testing.T) {
 	}
 }
 
+// The other history is the shorter one, so that the hub cannot see the fork: the store
+// finds it, and its next connection searches where it began.
+func TestATailThatIsLongerThanTheOtherHistory(t *testing.T) {
+	dir := t.TempDir()
+	w := opened(t, dir)
+	clone := pc(t, copied(t, dir), w.central)
+	w.till("A5")
+	w.till("A6")
+	older := copied(t, dir)
+	w.till("A7")
+	w.close()
+	clone.till("X5")
+	clone.quiet()
+	clone.close()
+	beside(t, older, dir)
+	store := pc(t, dir, w.central)
+	store.till("B1")
+	store.quiet()
+	receiptsAre(t, w.central, "A1", "A2", "A3", "A4", "X5", "A5", "A6", "B1")
+}
+
 // decide says of an operation that waits for a person what is true of it.
 func decide(t *testing.T, w *world, r ledger.Record) {
 	t.Helper()

@@ -18,6 +18,7 @@ type tails struct {
 	left        []tail
 	incarnation uint64   // of the hub for which all went up, or go
 	courier     *Courier // of the first of them, while there is a connection
+	first       *Courier // of the first of them: what it suspects outlives a connection
 
 	pending uint64    // operations that are shown to tills and that no hub is known to have
 	since   time.Time // when the oldest of them was written
@@ -126,9 +127,10 @@ func (a *Agent) parted(c *Courier) error {
 	again, err := c.Again()
 	switch {
 	case err == nil:
-		a.tails.left[0].History = again
+		a.tails.left[0].History, a.tails.first = again, nil
 		a.endTail("the hub has another history of an epoch that is over")
 	case a.tails.left[0].open != "" && a.askElsewhere():
+		a.tails.first = nil // another node is asked from the beginning
 		a.endTail(err.Error())
 	default:
 		a.unanswered = nil
@@ -164,7 +166,7 @@ func (a *Agent) up(epoch string, through uint64, why string) error {
 }
 
 func (a *Agent) nextTail(why string) {
-	a.tails.left = a.tails.left[1:]
+	a.tails.left, a.tails.first = a.tails.left[1:], nil
 	a.endTail(why)
 }
 

@@ -35,7 +35,10 @@ func (a *Agent) Connected(port Port, address string) error {
 	a.port = port
 	a.link.Hub, a.lastBye = address, protocol.Bye{}
 	if len(a.tails.left) > 0 {
-		a.tails.courier = NewCourier(a.tails.left[0].History)
+		if a.tails.first == nil {
+			a.tails.first = NewCourier(a.tails.left[0].History)
+		}
+		a.tails.courier = a.tails.first
 		_, err := a.bring(func(c *Courier) error { return c.Connected(port) })
 		return a.stored(err)
 	}
@@ -59,6 +62,9 @@ func (a *Agent) Receive(frame protocol.Frame) error {
 // Disconnected says that the connection has ended, and why.
 func (a *Agent) Disconnected(why error) {
 	a.session.Stop()
+	if a.tails.courier != nil {
+		a.tails.courier.Disconnected()
+	}
 	a.port, a.tails.courier = nil, nil
 	if why != nil && a.lastBye == (protocol.Bye{}) {
 		a.link.LastError = why.Error()

@@ -115,9 +115,12 @@ func (w *world) found(ctx context.Context) error {
 
 // stock loads a catalogue, opening balances, a claim and a sale to abuse.
 func (w *world) stock(ctx context.Context) error {
-	items := ""
+	items, places := "", ""
 	for _, code := range []string{itemVictim, itemNear, itemHoard} {
 		items += fmt.Sprintf(`{"code":%q}`+"\n", code)
+	}
+	for _, code := range []string{storeHub, storeVictim, storeNear} { // its agents may not have come yet
+		places += fmt.Sprintf(`{"code":%q}`+"\n", code)
 	}
 	opening := func(location, item string, quantity int) call {
 		return post("/v1/movements", fmt.Sprintf(`{"document":"opening-%s-%s","location":%q,"lines":[{"movement":"adjust","item":%q,"quantity":%d,"reason":"opening"}]}`,
@@ -130,7 +133,7 @@ func (w *world) stock(ctx context.Context) error {
 		want    string
 	}{
 		{hub, call{method: "PUT", path: "/v1/items", contentType: ndjson, body: items}, "200"},
-		{hub, call{method: "PUT", path: "/v1/locations", contentType: ndjson, body: `{"code":"` + storeHub + `"}`}, "200"},
+		{hub, call{method: "PUT", path: "/v1/locations", contentType: ndjson, body: places}, "200"},
 		{hub, opening(storeVictim, itemVictim, 1000), "201"},
 		{hub, opening(storeVictim, itemHoard, openHoard), "201"},
 		{hub, opening(storeNear, itemNear, openingNear), "201"},
