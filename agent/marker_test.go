@@ -3,6 +3,7 @@ package agent_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -18,8 +19,8 @@ type marked struct {
 	ledger.Ledger
 	last   uint64
 	writes chan uint64
-	gate   chan struct{} // nil: a write ends at once
-	fails  error
+	gate   chan struct{}         // nil: a write ends at once
+	fails  atomic.Pointer[error] // how a write ends
 }
 
 func (m *marked) Mark() func() error {
@@ -33,7 +34,10 @@ func (m *marked) Mark() func() error {
 			<-m.gate
 		}
 		m.writes <- at
-		return m.fails
+		if why := m.fails.Load(); why != nil {
+			return *why
+		}
+		return nil
 	}
 }
 
@@ -110,7 +114,8 @@ func TestNoTillWaitsForTheHighWaterFile(t *testing.T) {
 func TestAFullDiskPutsTheHighWaterFileOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, m := runMarked(t)
-		m.fails = fmt.Errorf("write high-water file: %w", syscall.ENOSPC)
+		full := fmt.Errorf("write high-water file: %w", syscall.ENOSPC)
+		m.fails.Store(&full)
 		r.start()
 		r.sellOne()
 		for range 3 {
@@ -120,7 +125,7 @@ func TestAFullDiskPutsTheHighWaterFileOff(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		m.fails = nil
+		m.fails.Store(nil)
 		time.Sleep(protocol.BeatMS*time.Millisecond + 1)
 		m.next(t)
 		time.Sleep(3 * protocol.BeatMS * time.Millisecond)
@@ -135,11 +140,12 @@ func TestAFullDiskPutsTheHighWaterFileOff(t *testing.T) {
 func TestAHighWaterFileThatCannotBeWrittenStopsTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, m := runMarked(t)
-		m.fails = errors.New("input/output error")
+		broken := errors.New("input/output error")
+		m.fails.Store(&broken)
 		r.start()
 		r.sellOne()
 		time.Sleep(protocol.BeatMS*time.Millisecond + 1)
-		if err := r.server.Wait(); !errors.Is(err, m.fails) {
+		if err := r.server.Wait(); !errors.Is(err, broken) {
 			t.Errorf("it ended with %v", err)
 		}
 		r.stop()

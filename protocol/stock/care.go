@@ -193,13 +193,30 @@ func (s *State) watchAgain(l *Location, op *Operation) {
 		return
 	}
 	_, epoch, sequence := splitID(op.Was)
+	at, named := -1, 0
 	for i := range l.Epochs {
-		if e := &l.Epochs[i]; e.Name == epoch && sequence > max(e.Again, e.Through.Sequence) {
-			e.Again = sequence
-			s.note(sequence)
+		if l.Epochs[i].Name == epoch {
+			at = i
+		}
+		if l.Epochs[i].Through.Sequence == 0 {
+			named++
 		}
 	}
+	if at < 0 && named < maxNamed { // a hub that was set back may never have seen it
+		writer, _ := l.Epoch(op.ID.Epoch)
+		at = len(l.Epochs)
+		l.Epochs = append(l.Epochs, Epoch{Name: epoch, Installation: writer.Installation, Changed: s.index})
+		s.noteText(epoch)
+	}
+	if at >= 0 && sequence > max(l.Epochs[at].Again, l.Epochs[at].Through.Sequence) {
+		l.Epochs[at].Again = sequence
+		s.note(sequence)
+	}
 }
+
+// maxNamed bounds the epochs of a location that are known by name only: a PC forks
+// from one history at a time.
+const maxNamed = 32
 
 // maxAgain bounds the operations of a location that are remembered so, the oldest goes first: more than a PC sells in a day of two backups.
 const maxAgain = 1024

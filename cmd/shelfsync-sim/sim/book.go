@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"strings"
+
 	"github.com/shelfsync/shelfsync/protocol/stock"
 )
 
@@ -169,6 +171,14 @@ func (b *book) opened(batch *stock.Batch) {
 		}
 	}
 	b.epochs[batch.Agent] = append(b.epochs[batch.Agent], epoch{batch.Epoch, batch.Installation})
+}
+
+// named notes an epoch that something was written again from.
+func (b *book) named(batch *stock.Batch, was string) {
+	parts := strings.Split(was, ".")
+	if len(parts) == 3 && parts[0] == batch.Agent {
+		b.opened(&stock.Batch{Agent: batch.Agent, Epoch: parts[1], Installation: batch.Installation})
+	}
 }
 
 // before reports whether an operation was written before another of its location:

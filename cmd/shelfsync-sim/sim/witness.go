@@ -135,6 +135,7 @@ func (x *witness) batch(w *World, index uint64, b *stock.Batch, outcomes []stock
 			seen.quarantined++
 			continue
 		}
+		x.book.named(b, op.Was)
 		if seen.taken++; seen.taken > 1 && !w.mayRepeat(op.Correlation) {
 			w.fail("O2", "what a till said once (%s) took effect again as operation %d of %s", op.Correlation, at.sequence, at.epoch)
 		}
