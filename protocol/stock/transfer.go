@@ -168,15 +168,16 @@ func (s *State) dispatchKnown(id string, op *Operation) bool {
 	if sequence == 0 {
 		return false
 	}
-	if op.ID.Agent == agent && op.ID.Epoch == epoch {
-		return sequence < op.ID.Sequence // its batch may not be whole yet
-	}
 	l, ok := s.Location(agent)
 	if !ok {
 		return false
 	}
 	e, ok := l.Epoch(epoch)
-	return ok && sequence <= max(e.Through.Sequence, e.Again)
+	through := e.Through.Sequence
+	if op.ID.Agent == agent && op.ID.Epoch == epoch {
+		through = op.ID.Sequence - 1 // its batch may not be whole yet
+	}
+	return ok && sequence <= max(through, e.Again)
 }
 
 // splitID reads what OperationID.String writes; sequence 0: it is no such text.
