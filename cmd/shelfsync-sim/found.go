@@ -19,5 +19,5 @@ var found = []mutant{
 		"		s.incarnation = c.Incarnation\n"}}},
 }
 
-// planted are all bugs that --mutants plants.
-func planted() []mutant { return slices.Concat(mutants, found) }
+// allMutants are all bugs that --mutants plants.
+func allMutants() []mutant { return slices.Concat(mutants, found) }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/shelfsync/shelfsync/cmd/planted"
 )
 
 // mutant is a bug planted by an edit of one file, which is laid over the source at
@@ -52,7 +54,7 @@ func plant(ctx context.Context, out io.Writer, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	var chosen []mutant
-	for _, m := range planted() {
+	for _, m := range allMutants() {
 		if strings.Contains(m.name, o.mutant) {
 			chosen = append(chosen, m)
 		}
@@ -130,34 +132,15 @@ func (m *mutant) hunt(ctx context.Context, root, dir string) (outcome, error) {
 	return found, nil
 }
 
-// overlay writes the edited files and the list that go build reads.
+// overlay is the list that go build reads.
 func (m *mutant) overlay(root, dir string) (string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	replace := map[string]string{}
+	edits := make([]planted.Edit, len(m.edits))
 	for i, e := range m.edits {
-		path := filepath.Join(root, filepath.FromSlash(e.file))
-		source := path
-		if before, edited := replace[path]; edited {
-			source = before
-		}
-		text, err := os.ReadFile(source)
-		if err != nil {
-			return "", err
-		}
-		if n := bytes.Count(text, []byte(e.old)); n != 1 {
-			return "", fmt.Errorf("mutant %q: its edit fits %d places of %s, not one: write it anew", m.name, n, e.file)
-		}
-		replace[path] = filepath.Join(dir, strconv.Itoa(i)+".go")
-		if err := os.WriteFile(replace[path], bytes.Replace(text, []byte(e.old), []byte(e.new), 1), 0o644); err != nil {
-			return "", err
-		}
+		edits[i] = planted.Edit{File: e.file, Old: e.old, New: e.new}
 	}
-	list, err := json.Marshal(map[string]any{"Replace": replace})
+	list, err := planted.Overlay(root, dir, edits...)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("mutant %q: %w", m.name, err)
 	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, list, 0o644)
+	return list, nil
 }

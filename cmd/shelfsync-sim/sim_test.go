@@ -125,7 +125,7 @@ func TestEveryEditFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := map[string]bool{}
-	for i, m := range planted() {
+	for i, m := range allMutants() {
 		if _, err := m.overlay(root, filepath.Join(t.TempDir(), strconv.Itoa(i))); err != nil {
 			t.Error(err)
 		}
@@ -133,9 +133,6 @@ func TestEveryEditFits(t *testing.T) {
 			t.Errorf("mutant %q is there twice, or breaks no rule", m.name)
 		}
 		names[m.name] = true
-	}
-	if len(names) < 25 {
-		t.Errorf("%d mutants", len(names))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shelfsync/shelfsync/cmd/planted"
 	"github.com/shelfsync/shelfsync/cmd/shelfsync/rehearse"
 )
 
@@ -205,27 +206,12 @@ func TestTheAuditFindsMutants(t *testing.T) {
 	}
 }
 
-// overlay writes the edited file and the list that go build reads.
+// overlay is the list that go build reads.
 func (m mutant) overlay(t *testing.T, root string) string {
 	t.Helper()
-	path := filepath.Join(root, filepath.FromSlash(m.file))
-	source, err := os.ReadFile(path)
+	list, err := planted.Overlay(root, t.TempDir(), planted.Edit{File: m.file, Old: m.old, New: m.new})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if n := bytes.Count(source, []byte(m.old)); n != 1 {
-		t.Fatalf("the edit fits %d places of %s, not one: write it anew", n, m.file)
-	}
-	dir := t.TempDir()
-	edited, list := filepath.Join(dir, "edited.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{path: edited}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, content := range map[string][]byte{edited: bytes.Replace(source, []byte(m.old), []byte(m.new), 1), list: replace} {
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return list
 }

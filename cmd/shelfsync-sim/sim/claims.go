@@ -64,7 +64,7 @@ func root(line string) string {
 
 // checkPromise: what was just accepted was there to be promised.
 func checkPromise(w *World, state *stock.State, entries []*stock.Entry) {
-	if len(entries) != 1 || len(entries[0].Commands) != 1 {
+	if !alone(entries) {
 		return
 	}
 	c, ok := entries[0].Commands[0].(*stock.Reserve)
@@ -193,7 +193,7 @@ func asked(state *stock.State, id string, c stock.Claim) bool {
 
 // single reports whether the entries hold one operation and nothing else.
 func single(entries []*stock.Entry) bool {
-	if len(entries) != 1 || len(entries[0].Commands) != 1 {
+	if !alone(entries) {
 		return false
 	}
 	b, ok := entries[0].Commands[0].(*stock.Batch)

@@ -222,7 +222,7 @@ func (w *World) waive(p *pc, why string) {
 // waiveMissing gives up on what only this disk holds.
 func (w *World) waiveMissing(p *pc, why string) {
 	for _, f := range w.told {
-		if seen := w.witness.seen[f.key]; f.pc.disk.installation == p.disk.installation && f.waived == "" && (seen == nil || seen.taken == 0) {
+		if seen := w.witness.seen[f.key]; f.pc == p && f.waived == "" && (seen == nil || seen.taken == 0) {
 			f.waived = why
 		}
 	}

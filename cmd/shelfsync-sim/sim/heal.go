@@ -288,7 +288,9 @@ func (w *World) verify() {
 		switch {
 		case f.pc.foreign && seen != nil && seen.taken > 0:
 			w.fail("O8", "%s of a stranger's PC took effect", f.key)
-		case f.pc.foreign || f.state != factAnswered || f.waived != "":
+		case f.pc.foreign || f.state != factAnswered:
+		case f.waived != "" && (seen == nil || seen.taken == 0):
+			w.reach("given up: " + f.waived)
 		case seen == nil || seen.taken == 0:
 			w.fail("O1", "%s was answered by %s (%s) and is not in the hub", f.key, f.pc.name, f.body)
 		}

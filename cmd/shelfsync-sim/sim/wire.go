@@ -23,22 +23,25 @@ type wire struct {
 // queue is one direction.
 type queue struct {
 	frames [][]byte
-	bytes  int
 	closed bool // nothing more comes behind these
 }
 
 func (q *queue) put(frame protocol.Frame) bool {
 	b := protocol.EncodeFrame(frame)
-	if len(q.frames) >= protocol.MaxQueueFrames || q.bytes+len(b) > protocol.MaxQueueBytes || q.closed {
+	waiting := len(b)
+	for _, f := range q.frames {
+		waiting += len(f)
+	}
+	if len(q.frames) >= protocol.MaxQueueFrames || waiting > protocol.MaxQueueBytes || q.closed {
 		return false
 	}
-	q.frames, q.bytes = append(q.frames, b), q.bytes+len(b)
+	q.frames = append(q.frames, b)
 	return true
 }
 
 func (q *queue) take() []byte {
 	b := q.frames[0]
-	q.frames, q.bytes = q.frames[1:], q.bytes-len(b)
+	q.frames = q.frames[1:]
 	return b
 }
 

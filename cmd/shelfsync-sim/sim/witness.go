@@ -23,7 +23,6 @@ type witness struct {
 type sighting struct {
 	taken       int // it took effect
 	quarantined int
-	first       uint64
 }
 
 func (x *witness) begin(w *World) {
@@ -127,9 +126,6 @@ func (x *witness) batch(w *World, index uint64, b *stock.Batch, outcomes []stock
 			}
 		}
 		seen := x.sighting(op.Correlation)
-		if seen.first == 0 {
-			seen.first = index
-		}
 		w.tell("entry %d: %s.%s.%d is %s (was %s) %v", index, at.location, at.epoch, at.sequence, op.Correlation, op.Was, own)
 		if len(own) > 0 && own[0].Line == 0 && own[0].Code == stock.Quarantined {
 			seen.quarantined++
