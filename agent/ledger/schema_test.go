@@ -47,17 +47,24 @@ func TestTheSchemaIsTheOneOfItsVersion(t *testing.T) {
 	}
 }
 
-// version1.db was written by a program that knew version 1: two operations in a
-// first epoch, two in a second, one of them settled.
-func TestALedgerOfVersion1IsBroughtUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	old, err := os.ReadFile("testdata/version1.db")
+// written is a folder with a ledger that an earlier program wrote.
+func written(t *testing.T, file string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	old, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// version1.db was written by a program that knew version 1: two operations in a
+// first epoch, two in a second, one of them settled.
+func TestALedgerOfVersion1IsBroughtUpToDate(t *testing.T) {
+	dir := written(t, "version1.db")
 	l := open(t, dir)
 	if have, want := dump(t, l), golden(t); have != want {
 		t.Fatalf("have:\n%s\nwant:\n%s", have, want)
@@ -151,14 +158,7 @@ func TestASettingThatDidNotTakeIsRefused(t *testing.T) {
 // more in the second epoch, a level and a transfer. It had no high-water file, and
 // that is no doubt.
 func TestALedgerOfVersion5IsBroughtUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	old, err := os.ReadFile("testdata/version5.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir := written(t, "version5.db")
 	l := open(t, dir)
 	if have, want := dump(t, l), golden(t); have != want {
 		t.Fatalf("have:\n%s\nwant:\n%s", have, want)

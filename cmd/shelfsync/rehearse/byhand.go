@@ -110,14 +110,7 @@ func (d *desk) movedBack(ctx context.Context) error {
 
 // movedTooLate asks for a move of goods that are set aside: they stay.
 func (d *desk) movedTooLate(ctx context.Context) error {
-	if done, err := d.steps(ctx, "stage"); err != nil || !done {
-		return err
-	}
-	err := d.run.comes(ctx, "the hub knows that order "+d.id+" is set aside", func(ctx context.Context) bool {
-		found, record, err := d.run.look(ctx, d.web, d.worker)
-		return err == nil && found && record.State != "confirmed"
-	})
-	if err != nil {
+	if done, err := d.setsAside(ctx); err != nil || !done {
 		return err
 	}
 	if _, err := d.shifts(ctx, shift{to: d.other()}); err != nil {

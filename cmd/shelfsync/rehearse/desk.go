@@ -178,20 +178,24 @@ func (d *desk) setAsideNotFound(ctx context.Context) error {
 	return d.run.collect(ctx, d.web)
 }
 
-// letGo waits until the hub knows that the goods are set aside: the store is
-// asked to put them back.
-func (d *desk) letGo(ctx context.Context) error {
+// setsAside lets the store set the order aside, and waits until the hub knows.
+func (d *desk) setsAside(ctx context.Context) (done bool, err error) {
 	if done, err := d.steps(ctx, "stage"); err != nil || !done {
-		return err
+		return false, err
 	}
-	err := d.run.comes(ctx, "the hub knows that order "+d.id+" is set aside", func(ctx context.Context) bool {
+	return true, d.run.comes(ctx, "the hub knows that order "+d.id+" is set aside", func(ctx context.Context) bool {
 		found, record, err := d.run.look(ctx, d.web, d.worker)
 		return err == nil && found && record.State != "confirmed"
 	})
-	if err != nil {
+}
+
+// letGo waits until the hub knows that the goods are set aside: the store is
+// asked to put them back.
+func (d *desk) letGo(ctx context.Context) error {
+	if done, err := d.setsAside(ctx); err != nil || !done {
 		return err
 	}
-	_, err = d.run.step(ctx, d.web, "release")
+	_, err := d.run.step(ctx, d.web, "release")
 	return err
 }
 
